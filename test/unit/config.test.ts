@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { ConfigError, describeConfig, parseConfig } from '../../src/config.ts'
+
+describe('the configuration', () => {
+  it('should have defaults for everything, and be frozen', () => {
+    const config = parseConfig({})
+    expect(config).toMatchObject({ port: 4000, host: '127.0.0.1', dataDir: '.data', rateLimitMax: 3, logLevel: 'info' })
+    expect(config.databaseUrl).toBeUndefined()
+    expect(config.simulationSeed).toBeUndefined()
+    expect(Object.isFrozen(config)).toBe(true)
+  })
+
+  it('should read what is set, and take an empty variable as unset', () => {
+    const config = parseConfig({
+      PORT: '0',
+      DATABASE_URL: 'postgresql://user:secret@db/auction',
+      REDIS_URL: 'redis://one:7000, redis://two:7001',
+      SIMULATED_LATENCY_FACTOR: '0.25',
+      SIMULATION_SEED: '42',
+      LOG_LEVEL: '',
+    })
+    expect(config).toMatchObject({
+      port: 0,
+      databaseUrl: 'postgresql://user:secret@db/auction',
+      redisUrl: 'redis://one:7000, redis://two:7001',
+      simulatedLatencyFactor: 0.25,
+      simulationSeed: 42,
+      logLevel: 'info',
+    })
+  })
+
+  it.each([
+    ['PORT', '65536'],
+    ['PORT', 'http'],
+    ['PORT', '-1'],
+    ['RATE_LIMIT_MAX', '0'],
+    ['RATE_LIMIT_MAX', '1.5'],
+    ['RATE_LIMIT_WINDOW_MS', '1e3'],
+    ['NO_BID_PROBABILITY', '1.1'],
+    ['SIMULATED_LATENCY_FACTOR', 'Infinity'],
+    ['SIMULATION_SEED', '4294967296'],
+    ['DATABASE_URL', 'mysql://localhost/auction'],
+    ['REDIS_URL', 'localhost:6379'],
+    ['REDIS_URL', 'redis://one,'],
+    ['LOG_LEVEL', 'loud'],
+    ['DATA_DIR', '  '],
+  ])('should refuse %s=%s in one line that names the variable, the value and what is allowed', (name, value) => {
+    const { allowed } = describeConfig().find((variable) => variable.name === name) ?? {}
+    let message = ''
+    try {
+      parseConfig({ [name]: value })
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError)
+      message = (error as Error).message
+    }
+    expect(message).toBe(`${name}=${value} cannot be used: it must be ${allowed}.`)
+    expect(message).not.toContain('\n')
+  })
+
+  it('should not show a password', () => {
+    expect(() => parseConfig({ DATABASE_URL: 'mysql://user:secret@db/auction' })).toThrow(/mysql:\/\/user:\*\*\*@db/)
+  })
+})
