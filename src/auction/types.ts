@@ -1,0 +1,56 @@
+import type { Bidder } from '../catalog/types.ts'
+
+/** How a bidder that was asked came out of an auction. */
+export type BidderOutcome = 'WON' | 'LOST' | 'NO_BID' | 'TIMED_OUT'
+
+/** What one bidder answered in one auction. */
+export interface BidderResponse {
+  readonly bidderId: string
+  outcome: BidderOutcome
+  /** The price bid, in integer cents; null unless WON or LOST. */
+  readonly priceCents: number | null
+  /** How long the bidder took, in milliseconds; for TIMED_OUT how long it would have taken. */
+  readonly latencyMs: number
+}
+
+/** One impression offered to its eligible bidders, with everything they answered. */
+export interface Auction {
+  /** UUIDv7. */
+  readonly id: string
+  readonly supplyId: string
+  readonly country: string
+  readonly tmaxMs: number
+  /** One per eligible bidder, by bidder id. */
+  readonly responses: readonly BidderResponse[]
+  /** Null where no bidder bid in time. */
+  readonly winner: Bidder | null
+  /** What the winner pays (first price), in integer cents; 0 without a winner. */
+  readonly priceCents: number
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number
+  /** From the first bidder asked to the winner known, in milliseconds. */
+  durationMs: number
+}
+
+/** A request to sell one impression, already well formed. */
+export interface AuctionRequest {
+  readonly supplyId: string
+  /** The end user's address, IPv4 or IPv6. */
+  readonly ip: string
+  /** ISO 3166-1 alpha-2, upper case. */
+  readonly country: string
+  /** The longest a bidder may take, in milliseconds, 1 to 5000. */
+  readonly tmaxMs: number
+}
+
+/** How a request to sell an impression ends. */
+export type AuctionResult =
+  | { readonly type: 'SUPPLY_NOT_FOUND'; readonly supplyId: string }
+  | { readonly type: 'RATE_LIMITED'; readonly retryAfterMs: number; readonly limitedLocally: boolean }
+  | {
+      readonly type: 'NO_ELIGIBLE_BIDDERS'
+      readonly supplyId: string
+      readonly country: string
+      readonly limitedLocally: boolean
+    }
+  | { readonly type: 'HELD'; readonly auction: Auction; readonly limitedLocally: boolean }

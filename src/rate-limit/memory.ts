@@ -1,0 +1,36 @@
+import type { RateLimitDecision, RateLimiter, RateLimitPolicy } from './types.ts'
+import { createSlidingWindow } from './window.ts'
+
+const ALLOWED: RateLimitDecision = Object.freeze({ allowed: true, local: false })
+
+/** The limiter of a service that is one process. */
+export interface MemoryRateLimiter extends RateLimiter {
+  take(key: string): RateLimitDecision
+  /** How many keys are remembered, for metrics. */
+  size(): number
+}
+
+/**
+ * An exact sliding window in this process's memory; a key is remembered for one to two windows after its last request.
+ * @param now a monotonic clock in milliseconds
+ * @param trackedKeysMax the most keys remembered at once
+ */
+export function createMemoryRateLimiter({
+  policy,
+  now = () => performance.now(),
+  trackedKeysMax,
+}: {
+  readonly policy: RateLimitPolicy
+  readonly now?: () => number
+  readonly trackedKeysMax?: number
+}): MemoryRateLimiter {
+  const window = createSlidingWindow(policy, trackedKeysMax)
+  return {
+    take: (key) => {
+      const retryAfterMs = window.take(key, now())
+      return retryAfterMs === 0 ? ALLOWED : { allowed: false, retryAfterMs, local: false }
+    },
+    size: () => window.size(),
+    dispose: async () => {},
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * What the rate limiter says of one request. `local` is true where the shared limiter could not be asked in time and
+ * this process's own window decided instead.
+ */
+export type RateLimitDecision =
+  | { readonly allowed: true; readonly local: boolean }
+  | { readonly allowed: false; readonly retryAfterMs: number; readonly local: boolean }
+
+/** An exact sliding window: at most `max` requests of one key are allowed within any `windowMs` milliseconds. */
+export interface RateLimiter {
+  /**
+   * Asks for one request of `key` and, where it is allowed, counts it. A refused request is not counted.
+   * Answers without a promise where it can. Never rejects.
+   * @param key what is limited: a `rateLimitKey()` of an IP address
+   */
+  take(key: string): RateLimitDecision | Promise<RateLimitDecision>
+  dispose(): Promise<void>
+}
+
+export interface RateLimitPolicy {
+  /** Requests allowed per window and key, at least 1. */
+  readonly max: number
+  /** The window's length, in milliseconds. */
+  readonly windowMs: number
+}

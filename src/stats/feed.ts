@@ -1,0 +1,189 @@
+import { createSubscriber, type Subscriber } from './subscriber.ts'
+import type { StatsChanges, StatsStore, SupplyStats } from './types.ts'
+
+/** Live statistics: reads what changed once per process and hands the newest values to every subscriber. */
+export interface StatsFeed {
+  /**
+   * The current statistics of each supply named (of every supply where none is), at once; then a supply's newest
+   * statistics whenever they change, at most once per supply and `minIntervalMs`. Values in between are skipped.
+   */
+  subscribe(options: {
+    supplyIds: readonly string[] | undefined
+    minIntervalMs: number
+  }): AsyncIterableIterator<SupplyStats>
+  /** Subscribers now. */
+  subscribers(): number
+  /** Ends every subscription. */
+  dispose(): Promise<void>
+}
+
+export interface StatsFeedDependencies {
+  readonly store: Pick<StatsStore, 'read' | 'supplyIds'>
+  readonly changes: Pick<StatsChanges, 'listen'>
+  /** The ids of all supplies in the catalogue. */
+  readonly allSupplyIds: () => Iterable<string>
+  /** Called where a read fails; it is tried again. */
+  readonly onError: (error: unknown) => void
+}
+
+export function createStatsFeed({ store, changes, allSupplyIds, onError }: StatsFeedDependencies): StatsFeed {
+  const subscribers = new Set<Subscriber>()
+  const subscribersToAll = new Set<Subscriber>()
+  const subscribersBySupply = new Map<string, Set<Subscriber>>()
+  /** The newest value read of each watched supply. Emptied when nobody watches. */
+  const newest = new Map<string, SupplyStats>()
+  let stale = new Set<string>()
+  let timer: NodeJS.Timeout | undefined
+  let refreshing: Promise<void> | undefined
+  let refreshedAtMs = Number.NEGATIVE_INFINITY
+  let disposed = false
+
+  const stopListening = changes.listen((changed) => {
+    if (subscribers.size === 0) return
+    for (const id of changed === 'all' ? watchedIds() : changed) if (isWatched(id)) stale.add(id)
+    if (changed === 'all' && subscribersToAll.size > 0) void addUnreadIds()
+    scheduleRefresh(REFRESH_INTERVAL_MS)
+  })
+
+  return {
+    subscribe({ supplyIds, minIntervalMs }) {
+      const ids = supplyIds && new Set(supplyIds)
+      const subscriber = createSubscriber({
+        minIntervalMs,
+        initialIds: ids ?? everyId(),
+        read,
+        newest: (id) => newest.get(id),
+        onEnd: () => remove(subscriber, ids),
+      })
+      add(subscriber, ids)
+      if (disposed) void subscriber.return?.()
+      return subscriber
+    },
+    subscribers: () => subscribers.size,
+    async dispose() {
+      disposed = true
+      stopListening()
+      clearTimeout(timer)
+      for (const subscriber of [...subscribers]) await subscriber.return?.()
+      await refreshing
+    },
+  }
+
+  function add(subscriber: Subscriber, ids: ReadonlySet<string> | undefined): void {
+    subscribers.add(subscriber)
+    if (!ids) subscribersToAll.add(subscriber)
+    for (const id of ids ?? []) {
+      const watchers = subscribersBySupply.get(id) ?? new Set()
+      subscribersBySupply.set(id, watchers.add(subscriber))
+    }
+  }
+
+  function remove(subscriber: Subscriber, ids: ReadonlySet<string> | undefined): void {
+    subscribers.delete(subscriber)
+    subscribersToAll.delete(subscriber)
+    for (const id of ids ?? []) {
+      const watchers = subscribersBySupply.get(id)
+      watchers?.delete(subscriber)
+      if (watchers?.size === 0) subscribersBySupply.delete(id)
+      if (!isWatched(id)) newest.delete(id)
+    }
+    if (subscribersToAll.size === 0 && !ids) {
+      for (const id of newest.keys()) if (!isWatched(id)) newest.delete(id)
+    }
+  }
+
+  function isWatched(id: string): boolean {
+    return subscribersToAll.size > 0 || subscribersBySupply.has(id)
+  }
+
+  function* watchedIds(): Iterable<string> {
+    yield* subscribersBySupply.keys()
+    if (subscribersToAll.size > 0) yield* newest.keys()
+  }
+
+  /** After a gap, supplies that had their first request meanwhile are known to the store alone. */
+  async function addUnreadIds(): Promise<void> {
+    try {
+      for (const id of await store.supplyIds()) stale.add(id)
+    } catch (error) {
+      onError(error)
+      return
+    }
+    scheduleRefresh(REFRESH_INTERVAL_MS)
+  }
+
+  /** Every supply of the catalogue, then those that are in the statistics alone. */
+  async function* everyId(): AsyncIterable<string> {
+    const seen = new Set<string>()
+    for (const id of allSupplyIds()) {
+      seen.add(id)
+      yield id
+    }
+    for (const id of await store.supplyIds()) if (!seen.has(id)) yield id
+  }
+
+  /** Reads values for a subscriber's start. They count as told, so that the next refresh does not repeat them. */
+  async function read(ids: readonly string[]): Promise<SupplyStats[]> {
+    const values = await store.read(ids)
+    return ids.map((id, index) => {
+      const value = values[index] ?? emptyStats(id)
+      const known = newest.get(id)
+      if (known && known.totalRequests >= value.totalRequests) return known
+      keep(value)
+      return value
+    })
+  }
+
+  function scheduleRefresh(afterMs: number): void {
+    if (timer || refreshing || disposed || stale.size === 0) return
+    const waitMs = refreshedAtMs + afterMs - performance.now()
+    timer = setTimeout(
+      () => {
+        timer = undefined
+        refreshing = refresh().finally(() => {
+          refreshing = undefined
+          scheduleRefresh(REFRESH_INTERVAL_MS)
+        })
+      },
+      Math.max(0, waitMs),
+    )
+  }
+
+  async function refresh(): Promise<void> {
+    const ids = [...stale]
+    stale = new Set()
+    for (let from = 0; from < ids.length; from += READ_PAGE) {
+      const page = ids.slice(from, from + READ_PAGE)
+      try {
+        for (const value of await store.read(page)) if (value) keep(value)
+      } catch (error) {
+        onError(error)
+        for (const id of ids.slice(from)) stale.add(id)
+        refreshedAtMs = performance.now() + RETRY_AFTER_MS - REFRESH_INTERVAL_MS
+        return
+      }
+    }
+    refreshedAtMs = performance.now()
+  }
+
+  /** Makes a value the newest and tells those who watch it, unless it says nothing new. */
+  function keep(value: SupplyStats): void {
+    const id = value.supplyId
+    if (!isWatched(id) || newest.get(id)?.totalRequests === value.totalRequests) return
+    newest.set(id, value)
+    for (const subscriber of subscribersToAll) subscriber.changed(id)
+    for (const subscriber of subscribersBySupply.get(id) ?? []) subscriber.changed(id)
+  }
+}
+
+/** The statistics of a supply that never had a request. */
+export function emptyStats(supplyId: string): SupplyStats {
+  return { supplyId, totalRequests: 0, requestsPerCountry: [], bidders: [] }
+}
+
+/** Changed supplies are read at most this often, in milliseconds. */
+const REFRESH_INTERVAL_MS = 100
+/** After a failed read the next one comes this much later, in milliseconds. */
+const RETRY_AFTER_MS = 500
+/** Supplies read in one call. */
+const READ_PAGE = 500

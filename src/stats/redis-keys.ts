@@ -1,0 +1,62 @@
+import { type BidderTally, bidderTally, createTally, type Tally } from './tally.ts'
+
+/** The set of all supplies that ever had a request. */
+export const INDEX_KEY = 'stats-supplies'
+
+/** The hash of one supply's statistics. The braces make its keys share a slot of a cluster. */
+export function statsKey(supplyId: string): string {
+  return `stats:{${encodeTag(supplyId)}}`
+}
+
+/** The number of the last batch that a writer had applied: of all supplies, or on a cluster of one. */
+export function markerKey(writerId: string, supplyId?: string): string {
+  return supplyId === undefined ? `stats-commit:${writerId}` : `stats-commit:{${encodeTag(supplyId)}}:${writerId}`
+}
+
+/** A hash's fields and amounts, one after the other: total_reqs, country:XX, bidder:ID:wins and so on. */
+export function fieldsOf(tally: Tally): (string | number)[] {
+  const fields: (string | number)[] = ['total_reqs', tally.requests]
+  for (const [country, requests] of tally.countries) fields.push(`country:${country}`, requests)
+  for (const [bidderId, bidder] of tally.bidders) {
+    if (bidder.wins > 0) fields.push(`bidder:${bidderId}:wins`, bidder.wins)
+    if (bidder.losses > 0) fields.push(`bidder:${bidderId}:losses`, bidder.losses)
+    if (bidder.noBids > 0) fields.push(`bidder:${bidderId}:no_bids`, bidder.noBids)
+    if (bidder.timeouts > 0) fields.push(`bidder:${bidderId}:timeouts`, bidder.timeouts)
+    if (bidder.revenueCents > 0) fields.push(`bidder:${bidderId}:revenue`, bidder.revenueCents)
+  }
+  return fields
+}
+
+/** The reverse of `fieldsOf`, from Redis's answer. Fields that this version does not know are left out. */
+export function parseFields(hash: Readonly<Record<string, string>>): Tally {
+  const tally = createTally()
+  for (const [field, text] of Object.entries(hash)) {
+    const amount = Number(text)
+    const first = field.indexOf(':')
+    const kind = first === -1 ? field : field.slice(0, first)
+    if (kind === 'total_reqs') tally.requests = amount
+    else if (kind === 'country') tally.countries.set(field.slice(first + 1), amount)
+    else if (kind === 'bidder') parseBidderField(tally, field.slice(first + 1), amount)
+  }
+  return tally
+}
+
+function parseBidderField(tally: Tally, field: string, amount: number): void {
+  // An id may contain colons; a counter's name does not.
+  const last = field.lastIndexOf(':')
+  const counter = BIDDER_COUNTERS.get(field.slice(last + 1))
+  if (counter !== undefined) bidderTally(tally, field.slice(0, last))[counter] = amount
+}
+
+const BIDDER_COUNTERS: ReadonlyMap<string, keyof BidderTally> = new Map([
+  ['wins', 'wins'],
+  ['losses', 'losses'],
+  ['no_bids', 'noBids'],
+  ['timeouts', 'timeouts'],
+  ['revenue', 'revenueCents'],
+])
+
+/** Braces within an id would end the hash tag early, and two keys of one supply could land in different slots. */
+function encodeTag(supplyId: string): string {
+  return supplyId.replace(/[%{}]/g, (character) => encodeURIComponent(character))
+}

@@ -1,0 +1,76 @@
+import type { BidderOutcome } from '../auction/types.ts'
+
+/** One request to be counted, with the outcome of every bidder that was asked (none where nobody was eligible). */
+export interface AuctionCount {
+  readonly supplyId: string
+  readonly country: string
+  readonly responses: readonly {
+    readonly bidderId: string
+    readonly outcome: BidderOutcome
+    /** Integer cents; added to the bidder's revenue where the outcome is WON. */
+    readonly priceCents: number | null
+  }[]
+}
+
+/** The statistics of one supply. An immutable value: a change makes a new one. */
+export interface SupplyStats {
+  readonly supplyId: string
+  readonly totalRequests: number
+  /** Sorted by country code. */
+  readonly requestsPerCountry: readonly CountryRequests[]
+  /** Sorted by bidder id; every bidder that was ever asked. asked = wins + losses + noBids + timeouts. */
+  readonly bidders: readonly BidderStats[]
+}
+
+export interface CountryRequests {
+  readonly country: string
+  readonly requests: number
+}
+
+export interface BidderStats {
+  readonly bidderId: string
+  readonly wins: number
+  readonly losses: number
+  readonly noBids: number
+  readonly timeouts: number
+  /** The sum of the prices of its wins, in integer cents. */
+  readonly revenueCents: number
+}
+
+/** Where requests and outcomes are counted. */
+export interface StatsStore {
+  /**
+   * Counts one request. Returns nothing where it is counted at once; else a promise that resolves when the count is
+   * safe in the store (or, where the store is away, safe in the queue that is committed on its return). Never rejects.
+   */
+  record(count: AuctionCount): void | Promise<void>
+  /**
+   * The current statistics of each supply named, in the order named; undefined where a supply never had a request.
+   * @throws StatsUnavailableError where the store cannot be read within its time limit
+   */
+  read(supplyIds: readonly string[]): Promise<(SupplyStats | undefined)[]>
+  /**
+   * The ids of all supplies that ever had a request, sorted.
+   * @throws StatsUnavailableError
+   */
+  supplyIds(): Promise<string[]>
+  dispose(): Promise<void>
+}
+
+/** Tells which supplies' statistics changed, on whichever instance: ids only, never values. */
+export interface StatsChanges {
+  /** Says that these supplies changed. Never throws, never waits. */
+  publish(supplyIds: Iterable<string>): void
+  /**
+   * Calls `listener` with the ids of supplies that changed, or with `'all'` where changes may have been missed
+   * (a lost connection). Returns the function that ends it.
+   */
+  listen(listener: (changed: readonly string[] | 'all') => void): () => void
+  dispose(): Promise<void>
+}
+
+/** The statistics cannot be read just now; try again later. */
+export class StatsUnavailableError extends Error {
+  override readonly name = 'StatsUnavailableError'
+  readonly code = 'STATS_UNAVAILABLE'
+}

@@ -1,0 +1,142 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createRedisRateLimiter } from '../../src/rate-limit/redis.ts'
+import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
+import { createRedisStatsChanges } from '../../src/stats/changes-redis.ts'
+import { createRedisStatsStore, type RedisStatsStore } from '../../src/stats/redis.ts'
+import { type RedisServer, startRedisCluster } from '../support/redis.ts'
+import { hasRedis } from '../support/services.ts'
+import { describeRateLimiter } from './rate-limit-contract.ts'
+import { describeStatsStore, expectExactly, randomCounts } from './stats-contract.ts'
+
+describe.runIf(hasRedis)('on a Redis Cluster', () => {
+  let cluster: Awaited<ReturnType<typeof startRedisCluster>>
+  let connections: RedisConnection[] = []
+  let changed: string[] = []
+
+  async function connect(): Promise<RedisConnection> {
+    const connection = createRedis({ url: cluster.url, name: 'test' })
+    connections.push(connection)
+    expect(await connection.whenUp(10_000)).toBe(true)
+    return connection
+  }
+
+  async function openStats(): Promise<RedisStatsStore> {
+    changed = []
+    return createRedisStatsStore({
+      connection: await connect(),
+      changes: { publish: (supplyIds) => void changed.push(...supplyIds) },
+    })
+  }
+
+  const nodeOf = (supplyId: string, keysByNode: ReadonlyMap<RedisServer, unknown>) =>
+    [...keysByNode].find(([, keys]) => String(keys).includes(`stats:{${supplyId}}`))?.[0]
+  const keysByNode = async () =>
+    new Map(await Promise.all(cluster.nodes.map(async (node) => [node, await node.command('keys', '*')] as const)))
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster()
+  }, 60_000)
+  afterEach(async () => {
+    await Promise.all(connections.map((connection) => connection.dispose()))
+    connections = []
+    await Promise.all(cluster.nodes.map((node) => node.command('flushall')))
+  })
+  afterAll(() => cluster.dispose())
+
+  describe('createRedisRateLimiter', () => {
+    describeRateLimiter(async (policy) => createRedisRateLimiter({ connection: await connect(), policy }))
+
+    it('should limit over all processes, and spread its keys over the nodes', async () => {
+      const policy = { max: 3, windowMs: 60_000 }
+      const limiters = [await connect(), await connect()].map((connection) =>
+        createRedisRateLimiter({ connection, policy }),
+      )
+      const take = async (index: number) => limiters[index % 2]?.take(`192.0.2.${Math.floor(index / 20)}`)
+      const decisions = await Promise.all(Array.from({ length: 400 }, (_, index) => take(index)))
+      expect(decisions.filter((decision) => decision?.allowed)).toHaveLength(3 * 20)
+      expect(decisions.every((decision) => decision?.local === false)).toBe(true)
+      for (const keys of (await keysByNode()).values()) expect(String(keys)).toContain('rate-limit:{')
+    })
+  })
+
+  describe('createRedisStatsStore', () => {
+    describeStatsStore(openStats, () => changed)
+
+    it('should spread supplies over the nodes, each with its marker', async () => {
+      const store = await openStats()
+      const counts = randomCounts(2_000, 30)
+      await Promise.all(counts.map((count) => store.record(count)))
+      await expectExactly(store, counts)
+      for (const keys of (await keysByNode()).values()) {
+        const supplies = [...String(keys).matchAll(/stats:(\{[^}]*\})/g)].map(([, tag]) => tag)
+        expect(supplies.length).toBeGreaterThan(0)
+        for (const tag of supplies) expect(String(keys)).toContain(`stats-commit:${tag}:`)
+      }
+      await store.dispose()
+    })
+
+    it('should go on for the other supplies while a node hangs, and count its own once when it is back', async () => {
+      const store = await openStats()
+      const counts = randomCounts(1_000, 30)
+      await Promise.all(counts.map((count) => store.record(count)))
+      const placed = await keysByNode()
+      const hanging = nodeOf('supply0', placed)
+      if (hanging === undefined) throw new Error('supply0 is on no node.')
+      const elsewhere = counts.find(({ supplyId }) => nodeOf(supplyId, placed) !== hanging)
+      if (elsewhere === undefined) throw new Error('All supplies are on one node.')
+
+      process.kill(hanging.pid(), 'SIGSTOP')
+      try {
+        await Promise.all(counts.map((count) => store.record(count)))
+        const others = counts.filter(({ supplyId }) => nodeOf(supplyId, placed) !== hanging)
+        await vi.waitFor(() => expect(store.pending()).toBe(counts.length - others.length))
+      } finally {
+        process.kill(hanging.pid(), 'SIGCONT')
+      }
+      await vi.waitFor(() => expect(store.pending()).toBe(0), { timeout: 15_000 })
+      await vi.waitFor(() => expectExactly(store, [...counts, ...counts]), { timeout: 15_000 })
+      await store.dispose()
+    })
+  })
+
+  it('should answer while the cluster is down, and count once when it is up again', { timeout: 30_000 }, async () => {
+    const store = await openStats()
+    const limiter = createRedisRateLimiter({ connection: await connect(), policy: { max: 3, windowMs: 60_000 } })
+    const counts = randomCounts(300, 30)
+    const load = () => Promise.all(counts.map((count) => store.record(count)))
+    await load()
+    const [lost, remaining] = cluster.nodes
+    await lost?.kill()
+    await load()
+    await vi.waitFor(async () => expect(await remaining?.command('cluster', 'info')).toContain('cluster_state:fail'), {
+      timeout: 10_000,
+    })
+    await load()
+    expect(store.pending()).toBeGreaterThan(0)
+    expect(await limiter.take('192.0.2.1')).toEqual({ allowed: true, local: true })
+    await lost?.start()
+    await vi.waitFor(() => expect(store.pending()).toBe(0), { timeout: 15_000 })
+    await expectExactly(store, [...counts, ...counts, ...counts])
+    await vi.waitFor(async () =>
+      expect(await limiter.take(`${Math.random()}`)).toEqual({ allowed: true, local: false }),
+    )
+    await store.dispose()
+    await limiter.dispose()
+  })
+
+  it('should carry changes from one node to the subscribers of all', async () => {
+    const all = await Promise.all(Array.from({ length: 4 }, connect))
+    const instances = all.map((connection) => {
+      const changes = createRedisStatsChanges({ connection })
+      const heard: (readonly string[] | 'all')[] = []
+      changes.listen((ids) => heard.push(ids))
+      return { changes, heard }
+    })
+    await vi.waitFor(() => expect(instances.every(({ heard }) => heard[0] === 'all')).toBe(true), { timeout: 5_000 })
+    instances[0]?.changes.publish(['supply1'])
+    await vi.waitFor(() => {
+      for (const { heard } of instances) expect(heard).toEqual(['all', ['supply1']])
+    })
+    await Promise.all(instances.map(({ changes }) => changes.dispose()))
+  })
+})

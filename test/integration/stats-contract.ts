@@ -1,0 +1,141 @@
+import { afterEach, expect, it } from 'vitest'
+import type { AuctionCount, StatsStore } from '../../src/stats/types.ts'
+
+/**
+ * What every statistics store does. Call it within a `describe`.
+ * @param create makes a store that is empty
+ * @param changed gives the ids that the newest store told its changes, since it was made
+ */
+export function describeStatsStore(create: () => Promise<StatsStore>, changed: () => readonly string[]): void {
+  let store: StatsStore | undefined
+  const open = async () => {
+    store = await create()
+    return store
+  }
+  afterEach(async () => {
+    await store?.dispose()
+    store = undefined
+  })
+
+  it('should have nothing before the first request', async () => {
+    const store = await open()
+    expect(await store.read(['supply1'])).toEqual([undefined])
+    expect(await store.read([])).toEqual([])
+    expect(await store.supplyIds()).toEqual([])
+  })
+
+  it('should count a request and every outcome', async () => {
+    const store = await open()
+    const responses: AuctionCount['responses'] = [
+      { bidderId: 'd', outcome: 'TIMED_OUT', priceCents: null },
+      { bidderId: 'a', outcome: 'WON', priceCents: 23 },
+      { bidderId: 'c', outcome: 'NO_BID', priceCents: null },
+      { bidderId: 'b', outcome: 'LOST', priceCents: 10 },
+    ]
+    await store.record({ supplyId: 'supply1', country: 'US', responses })
+    await store.record({ supplyId: 'supply1', country: 'DE', responses: [] })
+    await store.record({ supplyId: 'supply1', country: 'US', responses: responses.slice(1, 2) })
+    const none = { wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueCents: 0 }
+    expect(await store.read(['supply1'])).toEqual([
+      {
+        supplyId: 'supply1',
+        totalRequests: 3,
+        requestsPerCountry: [
+          { country: 'DE', requests: 1 },
+          { country: 'US', requests: 2 },
+        ],
+        bidders: [
+          { ...none, bidderId: 'a', wins: 2, revenueCents: 46 },
+          { ...none, bidderId: 'b', losses: 1 },
+          { ...none, bidderId: 'c', noBids: 1 },
+          { ...none, bidderId: 'd', timeouts: 1 },
+        ],
+      },
+    ])
+  })
+
+  it('should keep supplies apart, give them in the order named and list them sorted', async () => {
+    const store = await open()
+    const ids = ['b', 'a:b', 'a', '{x}', 'x', '}{', '%7B', 'constructor', 'ü']
+    for (const [index, supplyId] of ids.entries()) {
+      for (let time = 0; time <= index; time += 1) await store.record({ supplyId, country: 'US', responses: [] })
+    }
+    const named = ['unknown', ...ids]
+    const stats = await store.read(named)
+    expect(stats.map((each) => each?.totalRequests)).toEqual([undefined, ...ids.map((_, index) => index + 1)])
+    expect(stats.slice(1).map((each) => each?.supplyId)).toEqual(ids)
+    expect(await store.supplyIds()).toEqual([...ids].sort())
+  })
+
+  it('should count exactly what was recorded simultaneously, and tell of each supply', async () => {
+    const store = await open()
+    const counts = randomCounts(2_000)
+    await Promise.all(counts.map((count) => store.record(count)))
+    await expectExactly(store, counts)
+    expect(new Set(changed())).toEqual(new Set(counts.map(({ supplyId }) => supplyId)))
+  })
+
+  it('should give values that do not change', async () => {
+    const store = await open()
+    await store.record({ supplyId: 'supply1', country: 'US', responses: [] })
+    const [before] = await store.read(['supply1'])
+    await store.record({ supplyId: 'supply1', country: 'US', responses: [] })
+    expect(before?.totalRequests).toBe(1)
+    expect((await store.read(['supply1']))[0]?.totalRequests).toBe(2)
+  })
+}
+
+/** Requests over a few supplies, bidders and outcomes, in a fixed pseudo-random order. */
+export function randomCounts(length: number, supplies = 5): AuctionCount[] {
+  let state = 1
+  const next = (below: number) => {
+    state = (state * 48_271) % 2_147_483_647
+    return state % below
+  }
+  return Array.from({ length }, () => ({
+    supplyId: `supply${next(supplies)}`,
+    country: ['US', 'DE', 'FR'][next(3)] ?? '',
+    responses: Array.from({ length: next(6) }, (_, index) => {
+      const outcome = (['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const)[next(4)] ?? 'WON'
+      return {
+        bidderId: `bidder${index}`,
+        outcome,
+        priceCents: outcome === 'WON' || outcome === 'LOST' ? 1 + next(100) : null,
+      }
+    }),
+  }))
+}
+
+/** Compares a store with sums made in the simplest way there is. */
+export async function expectExactly(store: StatsStore, counts: readonly AuctionCount[]): Promise<void> {
+  const expected: Record<string, number> = {}
+  const add = (name: string, amount: number) => {
+    if (amount > 0) expected[name] = (expected[name] ?? 0) + amount
+  }
+  for (const { supplyId, country, responses } of counts) {
+    add(`${supplyId} requests`, 1)
+    add(`${supplyId} ${country}`, 1)
+    for (const { bidderId, outcome, priceCents } of responses) {
+      add(`${supplyId} ${bidderId} ${outcome}`, 1)
+      if (outcome === 'WON') add(`${supplyId} ${bidderId} cents`, priceCents ?? 0)
+    }
+  }
+  const found: Record<string, number> = {}
+  const note = (name: string, amount: number) => {
+    if (amount > 0) found[name] = amount
+  }
+  for (const stats of await store.read(await store.supplyIds())) {
+    if (stats === undefined) continue
+    note(`${stats.supplyId} requests`, stats.totalRequests)
+    for (const { country, requests } of stats.requestsPerCountry) note(`${stats.supplyId} ${country}`, requests)
+    for (const bidder of stats.bidders) {
+      const name = `${stats.supplyId} ${bidder.bidderId}`
+      note(`${name} WON`, bidder.wins)
+      note(`${name} LOST`, bidder.losses)
+      note(`${name} NO_BID`, bidder.noBids)
+      note(`${name} TIMED_OUT`, bidder.timeouts)
+      note(`${name} cents`, bidder.revenueCents)
+    }
+  }
+  expect(found).toEqual(expected)
+}

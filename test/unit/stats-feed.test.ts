@@ -1,0 +1,151 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createMemoryStatsChanges } from '../../src/stats/changes-memory.ts'
+import { createStatsFeed, type StatsFeed } from '../../src/stats/feed.ts'
+import { createMemoryStatsStore, type MemoryStatsStore } from '../../src/stats/memory.ts'
+import type { SupplyStats } from '../../src/stats/types.ts'
+
+describe('the live feed', () => {
+  let store: MemoryStatsStore
+  let feed: StatsFeed
+  const errors: unknown[] = []
+  const reads: string[][] = []
+  let failing = false
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    errors.length = 0
+    reads.length = 0
+    failing = false
+    const changes = createMemoryStatsChanges()
+    store = createMemoryStatsStore({ changes })
+    feed = createStatsFeed({
+      store: {
+        supplyIds: () => store.supplyIds(),
+        read: (ids) => {
+          reads.push([...ids])
+          return failing ? Promise.reject(new Error('away')) : store.read(ids)
+        },
+      },
+      changes,
+      allSupplyIds: () => ['supply1', 'supply2'],
+      onError: (error) => errors.push(error),
+    })
+  })
+
+  afterEach(async () => {
+    await feed.dispose()
+    vi.useRealTimers()
+  })
+
+  function count(supplyId: string, times = 1): void {
+    for (let time = 0; time < times; time++) void store.record({ supplyId, country: 'US', responses: [] })
+  }
+
+  /** Reads a subscription to its end, as fast as it tells. */
+  function collect(subscription: AsyncIterableIterator<SupplyStats>): { seen: string[]; ended: Promise<void> } {
+    const seen: string[] = []
+    const ended = (async () => {
+      for await (const { supplyId, totalRequests } of subscription) seen.push(`${supplyId}:${totalRequests}`)
+    })()
+    return { seen, ended }
+  }
+
+  it('should tell the current state of every supply at once, those without a request as zeros', async () => {
+    count('supply2', 3)
+    count('removed')
+    const { seen } = collect(feed.subscribe({ supplyIds: undefined, minIntervalMs: 250 }))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(seen).toEqual(['supply1:0', 'supply2:3', 'removed:1'])
+  })
+
+  it('should tell the newest value of a change, and skip the ones in between', async () => {
+    const { seen } = collect(feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 250 }))
+    await vi.advanceTimersByTimeAsync(1000)
+    count('supply1')
+    await vi.advanceTimersByTimeAsync(10)
+    expect(seen).toEqual(['supply1:0', 'supply1:1'])
+    count('supply1', 5)
+    await vi.advanceTimersByTimeAsync(100)
+    count('supply1', 5)
+    await vi.advanceTimersByTimeAsync(300)
+    expect(seen).toEqual(['supply1:0', 'supply1:1', 'supply1:11'])
+  })
+
+  it('should tell a supply at most once per interval, and others without waiting for it', async () => {
+    const { seen } = collect(feed.subscribe({ supplyIds: undefined, minIntervalMs: 1000 }))
+    await vi.advanceTimersByTimeAsync(1000)
+    seen.length = 0
+    for (let tenth = 0; tenth < 30; tenth++) {
+      count('supply1')
+      if (tenth === 5) count('supply2')
+      await vi.advanceTimersByTimeAsync(100)
+    }
+    expect(seen.filter((value) => value.startsWith('supply1')).length).toBeLessThanOrEqual(4)
+    expect(seen.indexOf('supply2:1')).toBe(1)
+  })
+
+  it('should read changed supplies once for all subscribers, at most each 100 ms', async () => {
+    for (let index = 0; index < 50; index++) collect(feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 50 }))
+    await vi.advanceTimersByTimeAsync(1000)
+    reads.length = 0
+    for (let hundredth = 0; hundredth < 100; hundredth++) {
+      count('supply1')
+      await vi.advanceTimersByTimeAsync(10)
+    }
+    expect(reads.length).toBeGreaterThan(5)
+    expect(reads.length).toBeLessThanOrEqual(11)
+  })
+
+  it('should not read what nobody watches', async () => {
+    collect(feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 50 }))
+    await vi.advanceTimersByTimeAsync(0)
+    reads.length = 0
+    count('supply2')
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(reads).toEqual([])
+  })
+
+  it('should give a slow reader the newest value only', async () => {
+    const slow = feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 50 })
+    expect((await slow.next()).value?.totalRequests).toBe(0)
+    for (let round = 0; round < 20; round++) {
+      count('supply1')
+      await vi.advanceTimersByTimeAsync(100)
+    }
+    const next = slow.next()
+    await vi.advanceTimersByTimeAsync(0)
+    expect((await next).value?.totalRequests).toBe(20)
+  })
+
+  it('should try a failed read again until it succeeds', async () => {
+    const { seen } = collect(feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 50 }))
+    await vi.advanceTimersByTimeAsync(1000)
+    failing = true
+    count('supply1', 2)
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(errors.length).toBeGreaterThan(1)
+    failing = false
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(seen).toEqual(['supply1:0', 'supply1:2'])
+  })
+
+  it('should end when its reader leaves, and then hold nothing', async () => {
+    const subscription = feed.subscribe({ supplyIds: undefined, minIntervalMs: 50 })
+    const { ended } = collect(subscription)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(feed.subscribers()).toBe(1)
+    await subscription.return?.()
+    await ended
+    expect(feed.subscribers()).toBe(0)
+    expect(await subscription.next()).toEqual({ done: true, value: undefined })
+  })
+
+  it('should end every subscription when it is disposed, also ones made later', async () => {
+    const { ended } = collect(feed.subscribe({ supplyIds: undefined, minIntervalMs: 50 }))
+    await feed.dispose()
+    await ended
+    const late = collect(feed.subscribe({ supplyIds: undefined, minIntervalMs: 50 }))
+    await late.ended
+    expect(late.seen).toEqual([])
+  })
+})

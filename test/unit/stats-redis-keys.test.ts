@@ -1,0 +1,74 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { fieldsOf, markerKey, parseFields, statsKey } from '../../src/stats/redis-keys.ts'
+import { addToTally, createTally } from '../../src/stats/tally.ts'
+
+describe('statsKey', () => {
+  it('should be the plain id within a hash tag for usual ids', () => {
+    expect(statsKey('supply1')).toBe('stats:{supply1}')
+    expect(statsKey('a:b')).toBe('stats:{a:b}')
+  })
+
+  it('should give every id a key of its own whose hash tag is the same as its markers', () => {
+    const id = fc.string({ unit: fc.constantFrom('a', '{', '}', '%', ':', '7', 'B', 'D'), minLength: 1, maxLength: 6 })
+    fc.assert(
+      fc.property(id, id, (one, other) => {
+        expect(hashTag(statsKey(one))).toBe(hashTag(markerKey('writer', one)))
+        expect(hashTag(statsKey(one))).not.toBe(statsKey(one))
+        expect(statsKey(one) === statsKey(other)).toBe(one === other)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+})
+
+describe('fieldsOf', () => {
+  it('should be read back by parseFields, whatever the ids', () => {
+    const bidderId = fc.oneof(
+      fc.string({ minLength: 1 }),
+      fc.constantFrom('a:wins', ':', '{x}', '__proto__', 'constructor'),
+    )
+    const outcome = fc.constantFrom('WON' as const, 'LOST' as const, 'NO_BID' as const, 'TIMED_OUT' as const)
+    const responses = fc.array(fc.record({ bidderId, outcome, priceCents: fc.integer({ min: 1, max: 100 }) }))
+    const count = fc.record({ supplyId: fc.constant('s'), country: fc.constantFrom('US', 'DE'), responses })
+    fc.assert(
+      fc.property(fc.array(count), (counts) => {
+        const tally = createTally()
+        for (const each of counts) addToTally(tally, each)
+        const fields = fieldsOf(tally)
+        const hash: Record<string, string> = {}
+        for (let index = 0; index < fields.length; index += 2) hash[`${fields[index]}`] = `${fields[index + 1]}`
+        expect(parseFields(hash)).toEqual(tally)
+      }),
+    )
+  })
+
+  it('should use the documented names', () => {
+    const tally = createTally()
+    const responses = [
+      { bidderId: 'a', outcome: 'WON', priceCents: 23 },
+      { bidderId: 'b', outcome: 'LOST', priceCents: 10 },
+      { bidderId: 'c', outcome: 'NO_BID', priceCents: null },
+      { bidderId: 'd:e', outcome: 'TIMED_OUT', priceCents: null },
+    ] as const
+    addToTally(tally, { supplyId: 's', country: 'US', responses })
+    expect(fieldsOf(tally)).toEqual([
+      ...['total_reqs', 1, 'country:US', 1, 'bidder:a:wins', 1, 'bidder:a:revenue', 23],
+      ...['bidder:b:losses', 1, 'bidder:c:no_bids', 1, 'bidder:d:e:timeouts', 1],
+    ])
+  })
+
+  it('should leave out fields of other versions', () => {
+    const known = { total_reqs: '2', 'country:US': '2' }
+    expect(parseFields({ ...known, other: '1', 'bidder:a:clicks': '1', 'bidder:a:constructor': '1' })).toEqual(
+      parseFields(known),
+    )
+  })
+})
+
+/** The part of a key that a cluster hashes, by the rule in Redis's cluster specification. */
+function hashTag(key: string): string {
+  const start = key.indexOf('{')
+  const end = key.indexOf('}', start + 1)
+  return start === -1 || end === -1 || end === start + 1 ? key : key.slice(start + 1, end)
+}
