@@ -1,0 +1,84 @@
+import type { PrismaClient } from '../generated/prisma/client.ts'
+import { loadSnapshot, readRevision } from './snapshot.ts'
+import type { Catalog, CatalogSnapshot } from './types.ts'
+
+export interface CatalogOptions {
+  readonly prisma: PrismaClient
+  /** How long between two looks at the revision, in milliseconds; 1000 by default. */
+  readonly pollIntervalMs?: number
+  /** Told of each new snapshot, after `current()` gives it; not of the first. */
+  readonly onChange?: (snapshot: CatalogSnapshot) => void
+  /** Told that the catalogue cannot be refreshed: once, until it could be again. The last snapshot stays in use. */
+  readonly onError?: (error: unknown) => void
+  /** Told that the catalogue could be refreshed again after an error. */
+  readonly onRecovery?: () => void
+}
+
+/**
+ * Loads the catalogue, then keeps it new: looks at its revision at each interval and loads it anew where that changed.
+ * A database that is away later on never stops it. `refresh()` never rejects either: what went wrong is told to
+ * `onError` and tried again at the next interval. `dispose()` waits for the look in flight.
+ * @throws where the catalogue cannot be loaded at first
+ */
+export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
+  const { prisma, pollIntervalMs = POLL_INTERVAL_MS, onChange, onError, onRecovery } = options
+  let snapshot = await loadSnapshot({ prisma })
+  let failing = false
+  let disposed = false
+  let timer: NodeJS.Timeout | undefined
+  let inFlight: Promise<void> | undefined
+  let queued: Promise<void> | undefined
+  schedule()
+
+  return {
+    current: () => snapshot,
+    refresh,
+    async dispose() {
+      disposed = true
+      clearTimeout(timer)
+      await (queued ?? inFlight)
+    },
+  }
+
+  function schedule(): void {
+    clearTimeout(timer)
+    if (!disposed) timer = setTimeout(refresh, pollIntervalMs).unref()
+  }
+
+  /** One look at a time. One that is in flight may have read the revision already, so another follows it: one for all. */
+  function refresh(): Promise<void> {
+    if (queued !== undefined) return queued
+    if (inFlight === undefined) return start()
+    queued = inFlight.then(() => {
+      queued = undefined
+      return start()
+    })
+    return queued
+  }
+
+  function start(): Promise<void> {
+    if (disposed) return Promise.resolve()
+    inFlight = look().finally(() => {
+      inFlight = undefined
+      schedule()
+    })
+    return inFlight
+  }
+
+  async function look(): Promise<void> {
+    try {
+      // Not "greater": a database that was restored from a backup has an older revision, and is right.
+      if ((await readRevision(prisma)) !== snapshot.revision) {
+        snapshot = await loadSnapshot({ prisma })
+        onChange?.(snapshot)
+      }
+      if (failing) onRecovery?.()
+      failing = false
+    } catch (error) {
+      if (!failing) onError?.(error)
+      failing = true
+    }
+  }
+}
+
+const POLL_INTERVAL_MS = 1000

@@ -1,0 +1,201 @@
+import type { Prisma, PrismaClient } from '../generated/prisma/client.ts'
+import type { CatalogData } from './data-file.ts'
+
+/** What a load did to the rows of one kind; added + updated + left is how many there are now. */
+export interface LoadCounts {
+  readonly supplies: RowCounts
+  readonly bidders: RowCounts & { readonly updated: number }
+  /** Which bidders the supplies may sell to, one for each pair. */
+  readonly links: RowCounts
+}
+
+export interface RowCounts {
+  readonly added: number
+  /** Found as they are and not changed, whether the file has them or not. */
+  readonly left: number
+  readonly removed: number
+}
+
+export interface LoadOptions {
+  readonly prisma: PrismaClient
+  readonly data: CatalogData
+  /** Whether supplies and bidders that the file lacks are removed; by default they stay. */
+  readonly prune?: boolean
+  /** Told how many of the file's supplies are done, after each statement's worth of them. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/**
+ * Makes the catalogue agree with a data file, in one transaction: adds what is new, updates bidders' countries, makes
+ * the bidders of each supply in the file equal to the file's. Loading the same file again changes nothing. Running
+ * services see the change through the catalogue's revision, which grows only where something changed. Loads at the
+ * same time wait for each other.
+ */
+export async function loadCatalog({ prisma, data, prune = false, onProgress }: LoadOptions): Promise<LoadCounts> {
+  return prisma.$transaction(
+    async (transaction) => {
+      await lockRevision(transaction)
+      const bidders = await loadBidders(transaction, data.bidders)
+      const loaded = await loadSupplies(transaction, data.supplies, onProgress)
+      const pruned = prune ? await pruneCatalog(transaction, data) : NOTHING_PRUNED
+      const counts = await countRows(transaction, {
+        supplies: { added: loaded.suppliesAdded, removed: pruned.supplies },
+        bidders: { ...bidders, removed: pruned.bidders },
+        links: { added: loaded.linksAdded, removed: loaded.linksRemoved + pruned.links },
+      })
+      const changed = changedRows(counts)
+      // A server's autovacuum would do this in a minute; the embedded database has none.
+      if (changed > ROWS_PER_STATEMENT) await transaction.$executeRaw`ANALYZE supplies, bidders, supply_bidder`
+      if (changed > 0) await transaction.$executeRaw`UPDATE catalog_revision SET revision = revision + 1 WHERE id = 1`
+      return counts
+    },
+    { maxWait: CONNECTION_TIMEOUT_MS, timeout: LOAD_TIMEOUT_MS },
+  )
+}
+
+type Transaction = Prisma.TransactionClient
+
+/** How long a load may wait for a connection of the pool. */
+const CONNECTION_TIMEOUT_MS = 10_000
+/** How long a load may take, the wait for another one included. A million supplies of 8 bidders take a few minutes. */
+export const LOAD_TIMEOUT_MS = 3_600_000
+/** The most rows that one statement handles. */
+const ROWS_PER_STATEMENT = 20_000
+const NOTHING_PRUNED = { supplies: 0, bidders: 0, links: 0 }
+
+/** Loads are one after the other: this row is locked until the transaction's end. */
+async function lockRevision(transaction: Transaction): Promise<void> {
+  await transaction.$executeRaw`INSERT INTO catalog_revision (id, revision) VALUES (1, 0) ON CONFLICT DO NOTHING`
+  await transaction.$queryRaw`SELECT revision FROM catalog_revision WHERE id = 1 FOR UPDATE`
+}
+
+async function loadBidders(transaction: Transaction, bidders: CatalogData['bidders']) {
+  let added = 0
+  let updated = 0
+  for (const page of pages([...bidders], () => 1)) {
+    const ids = page.map(([id]) => id)
+    const countries = page.map(([, country]) => country)
+    added += await transaction.$executeRaw`
+      INSERT INTO bidders (id, country)
+      SELECT * FROM unnest(${ids}::varchar[], ${countries}::varchar[])
+      ON CONFLICT DO NOTHING`
+    updated += await transaction.$executeRaw`
+      UPDATE bidders SET country = file.country
+      FROM unnest(${ids}::varchar[], ${countries}::varchar[]) AS file (id, country)
+      WHERE bidders.id = file.id AND bidders.country <> file.country`
+  }
+  return { added, updated }
+}
+
+async function loadSupplies(
+  transaction: Transaction,
+  supplies: CatalogData['supplies'],
+  onProgress: LoadOptions['onProgress'],
+) {
+  const counts = { suppliesAdded: 0, linksAdded: 0, linksRemoved: 0 }
+  let done = 0
+  // In the order of the indexes, which then grow at their end instead of everywhere.
+  const ordered = [...supplies].sort(([a], [b]) => (a < b ? -1 : 1))
+  for (const page of pages(ordered, ([, bidderIds]) => Math.max(bidderIds.length, 1))) {
+    const ids = page.map(([id]) => id)
+    const supplyIds = page.flatMap(([id, bidderIds]) => bidderIds.map(() => id))
+    const bidderIds = page.flatMap(([, ids]) => ids)
+    const added = await transaction.$executeRaw`
+      INSERT INTO supplies (id) SELECT unnest(${ids}::varchar[]) ON CONFLICT DO NOTHING`
+    // Supplies that are all new have no bidders to take away.
+    if (added < ids.length) {
+      counts.linksRemoved += await transaction.$executeRaw`
+        DELETE FROM supply_bidder
+        WHERE supply_id = ANY (${ids}::varchar[])
+          AND NOT EXISTS (
+            SELECT FROM unnest(${supplyIds}::varchar[], ${bidderIds}::varchar[]) AS file (supply_id, bidder_id)
+            WHERE file.supply_id = supply_bidder.supply_id AND file.bidder_id = supply_bidder.bidder_id
+          )`
+    }
+    counts.linksAdded += await transaction.$executeRaw`
+      INSERT INTO supply_bidder (supply_id, bidder_id)
+      SELECT * FROM unnest(${supplyIds}::varchar[], ${bidderIds}::varchar[])
+      ON CONFLICT DO NOTHING`
+    counts.suppliesAdded += added
+    done += page.length
+    onProgress?.(done, supplies.size)
+  }
+  return counts
+}
+
+/** Removes supplies, then bidders, that the file lacks; the file's own supplies name no such bidder any more. */
+async function pruneCatalog(transaction: Transaction, data: CatalogData) {
+  const removed = { supplies: 0, bidders: 0, links: 0 }
+  for await (const ids of rowsLacking(data.supplies, (after) => supplyIdsAfter(transaction, after))) {
+    removed.links += await transaction.$executeRaw`DELETE FROM supply_bidder WHERE supply_id = ANY (${ids}::varchar[])`
+    removed.supplies += await transaction.$executeRaw`DELETE FROM supplies WHERE id = ANY (${ids}::varchar[])`
+  }
+  for await (const ids of rowsLacking(data.bidders, (after) => bidderIdsAfter(transaction, after))) {
+    removed.bidders += await transaction.$executeRaw`DELETE FROM bidders WHERE id = ANY (${ids}::varchar[])`
+  }
+  return removed
+}
+
+/** Goes through a table's ids in pages, and gives those that the file lacks. */
+async function* rowsLacking(
+  file: ReadonlyMap<string, unknown>,
+  idsAfter: (after: string) => Promise<{ id: string }[]>,
+): AsyncGenerator<string[]> {
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const page: { id: string }[] = await idsAfter(after)
+    const lacking = page.map(({ id }) => id).filter((id) => !file.has(id))
+    if (lacking.length > 0) yield lacking
+    after = page.at(-1)?.id
+  }
+}
+
+function supplyIdsAfter(transaction: Transaction, after: string): Promise<{ id: string }[]> {
+  return transaction.supply.findMany({
+    where: { id: { gt: after } },
+    orderBy: { id: 'asc' },
+    take: ROWS_PER_STATEMENT,
+  })
+}
+
+function bidderIdsAfter(transaction: Transaction, after: string): Promise<{ id: string }[]> {
+  return transaction.bidder.findMany({
+    where: { id: { gt: after } },
+    orderBy: { id: 'asc' },
+    take: ROWS_PER_STATEMENT,
+  })
+}
+
+async function countRows(
+  transaction: Transaction,
+  changes: {
+    supplies: { added: number; removed: number }
+    bidders: { added: number; removed: number; updated: number }
+    links: { added: number; removed: number }
+  },
+): Promise<LoadCounts> {
+  const { supplies, bidders, links } = changes
+  return {
+    supplies: { ...supplies, left: (await transaction.supply.count()) - supplies.added },
+    bidders: { ...bidders, left: (await transaction.bidder.count()) - bidders.added - bidders.updated },
+    links: { ...links, left: (await transaction.supplyBidder.count()) - links.added },
+  }
+}
+
+function changedRows({ supplies, bidders, links }: LoadCounts): number {
+  return [supplies, bidders, links].reduce((sum, { added, removed }) => sum + added + removed, bidders.updated)
+}
+
+/** Cuts a list into pages of about ROWS_PER_STATEMENT rows each, `rows` telling how many an entry is. */
+function* pages<T>(entries: Iterable<T>, rows: (entry: T) => number): Generator<T[]> {
+  let page: T[] = []
+  let pageRows = 0
+  for (const entry of entries) {
+    page.push(entry)
+    pageRows += rows(entry)
+    if (pageRows < ROWS_PER_STATEMENT) continue
+    yield page
+    page = []
+    pageRows = 0
+  }
+  if (page.length > 0) yield page
+}

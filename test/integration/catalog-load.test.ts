@@ -1,0 +1,280 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { CatalogData } from '../../src/catalog/data-file.ts'
+import { generateCatalog } from '../../src/catalog/generate.ts'
+import { loadCatalog } from '../../src/catalog/load.ts'
+import { buildSnapshot, loadSnapshot, readRevision } from '../../src/catalog/snapshot.ts'
+import type { CatalogSnapshot } from '../../src/catalog/types.ts'
+import { createPrismaClient } from '../../src/db/client.ts'
+import { openDatabase } from '../../src/db/database.ts'
+import { migrateUp } from '../../src/db/migrations.ts'
+import type { PrismaClient } from '../../src/generated/prisma/client.ts'
+import { afterQuery } from '../support/after-query.ts'
+import { arbitraryCatalog } from '../support/arbitrary-catalog.ts'
+import { startPostgres } from '../support/postgres-server.ts'
+import { hasPostgres } from '../support/services.ts'
+
+interface Store {
+  readonly prisma: PrismaClient
+  dispose(): Promise<void>
+}
+
+async function openServer(): Promise<Store> {
+  const server = await startPostgres()
+  await migrateUp({ connectionString: server.url })
+  const prisma = createPrismaClient({ connectionString: server.url, maxConnections: 8, queryTimeoutMs: 20_000 })
+  return {
+    prisma,
+    async dispose() {
+      await prisma.$disconnect()
+      await server.dispose()
+    },
+  }
+}
+
+async function openEmbedded(): Promise<Store> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'catalog-load-'))
+  const database = await openDatabase({ databaseUrl: undefined, dataDir }, { command: 'a test' })
+  return {
+    prisma: database.prisma,
+    async dispose() {
+      await database.dispose()
+      await rm(dataDir, { recursive: true })
+    },
+  }
+}
+
+/** A catalogue written short: `catalog({ news: 'acme bolt' }, { acme: 'US', bolt: 'GB' })`. */
+function catalog(supplies: Record<string, string>, bidders: Record<string, string>): CatalogData {
+  const lists = Object.entries(supplies).map(([id, list]) => [id, list.split(' ').filter(Boolean)] as const)
+  return { supplies: new Map(lists), bidders: new Map(Object.entries(bidders)) }
+}
+
+function snapshotOf({ supplies, bidders }: CatalogData, revision: bigint): CatalogSnapshot {
+  const rows = [...bidders].map(([id, country]) => ({ id, country }))
+  return buildSnapshot({ revision, bidders: rows, supplies })
+}
+
+const FIRST = catalog({ news: 'acme bolt', shop: 'bolt' }, { acme: 'US', bolt: 'GB' })
+const FIRST_COUNTS = {
+  supplies: { added: 2, left: 0, removed: 0 },
+  bidders: { added: 2, updated: 0, left: 0, removed: 0 },
+  links: { added: 3, left: 0, removed: 0 },
+}
+
+const STORES = [
+  { store: 'PostgreSQL', open: openServer, available: hasPostgres, runs: 40 },
+  { store: 'the embedded PostgreSQL', open: openEmbedded, available: true, runs: 10 },
+]
+
+describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, available, runs }) => {
+  let store: Store
+  let prisma: PrismaClient
+
+  beforeAll(async () => {
+    if (!available) return
+    store = await open()
+    prisma = store.prisma
+  })
+  beforeEach(() => available && clear())
+  afterAll(() => store?.dispose())
+
+  async function clear(): Promise<void> {
+    await prisma.$executeRaw`TRUNCATE supplies, bidders, supply_bidder`
+  }
+
+  it.runIf(available)('should find an empty catalogue empty', async () => {
+    const { supplies, bidders } = await loadSnapshot({ prisma })
+
+    expect([supplies.size, bidders.size]).toEqual([0, 0])
+  })
+
+  it.runIf(available)('should add everything to an empty catalogue', async () => {
+    const before = await readRevision(prisma)
+
+    expect(await loadCatalog({ prisma, data: FIRST })).toEqual(FIRST_COUNTS)
+
+    expect(await loadSnapshot({ prisma })).toEqual(snapshotOf(FIRST, before + 1n))
+  })
+
+  it.runIf(available)('should change nothing the second time, not even the revision', async () => {
+    await loadCatalog({ prisma, data: FIRST })
+    const before = await loadSnapshot({ prisma })
+
+    const counts = await loadCatalog({ prisma, data: FIRST, prune: true })
+
+    expect(counts).toEqual({
+      supplies: { added: 0, left: 2, removed: 0 },
+      bidders: { added: 0, updated: 0, left: 2, removed: 0 },
+      links: { added: 0, left: 3, removed: 0 },
+    })
+    expect(await loadSnapshot({ prisma })).toEqual(before)
+  })
+
+  it.runIf(available)(
+    'should update a country, and add and take away bidders of the supplies in the file',
+    async () => {
+      await loadCatalog({ prisma, data: FIRST })
+      const before = await readRevision(prisma)
+
+      const counts = await loadCatalog({ prisma, data: catalog({ news: 'cafe bolt' }, { bolt: 'DE', cafe: 'FR' }) })
+
+      expect(counts).toEqual({
+        supplies: { added: 0, left: 2, removed: 0 },
+        bidders: { added: 1, updated: 1, left: 1, removed: 0 },
+        links: { added: 1, left: 2, removed: 1 },
+      })
+      const expected = catalog({ news: 'cafe bolt', shop: 'bolt' }, { acme: 'US', bolt: 'DE', cafe: 'FR' })
+      expect(await loadSnapshot({ prisma })).toEqual(snapshotOf(expected, before + 1n))
+    },
+  )
+
+  it.runIf(available)('should count a change of a country alone as a change', async () => {
+    await loadCatalog({ prisma, data: FIRST })
+    const before = await readRevision(prisma)
+
+    await loadCatalog({ prisma, data: catalog({ news: 'acme bolt' }, { acme: 'CA', bolt: 'GB' }) })
+
+    expect(await readRevision(prisma)).toBe(before + 1n)
+  })
+
+  it.runIf(available)('should take all bidders of a supply away where the file says so', async () => {
+    await loadCatalog({ prisma, data: FIRST })
+
+    const counts = await loadCatalog({ prisma, data: catalog({ news: '' }, {}) })
+
+    expect(counts.links).toEqual({ added: 0, left: 1, removed: 2 })
+  })
+
+  it.runIf(available)('should remove what the file lacks where it prunes', async () => {
+    await loadCatalog({ prisma, data: FIRST })
+    const before = await readRevision(prisma)
+    const data = catalog({ blog: 'acme' }, { acme: 'US' })
+
+    const counts = await loadCatalog({ prisma, data, prune: true })
+
+    expect(counts).toEqual({
+      supplies: { added: 1, left: 0, removed: 2 },
+      bidders: { added: 0, updated: 0, left: 1, removed: 1 },
+      links: { added: 1, left: 0, removed: 3 },
+    })
+    expect(await loadSnapshot({ prisma })).toEqual(snapshotOf(data, before + 1n))
+  })
+
+  it.runIf(available)('should leave everything as it was where the load fails', async () => {
+    await loadCatalog({ prisma, data: FIRST })
+    const before = await loadSnapshot({ prisma })
+    const failing = loadCatalog({
+      prisma,
+      data: catalog({ blog: 'bolt' }, { bolt: 'FR' }),
+      prune: true,
+      onProgress: () => {
+        throw new Error('stop')
+      },
+    })
+
+    await expect(failing).rejects.toThrow('stop')
+
+    expect(await loadSnapshot({ prisma })).toEqual(before)
+  })
+
+  it.runIf(available)('should make any catalogue of any other, with and without pruning', async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(arbitraryCatalog, arbitraryCatalog, async (first, second) => {
+          await loadCatalog({ prisma, data: first })
+          await loadCatalog({ prisma, data: second })
+          const merged = {
+            supplies: new Map([...first.supplies, ...second.supplies]),
+            bidders: new Map([...first.bidders, ...second.bidders]),
+          }
+          const both = await loadSnapshot({ prisma })
+          expect(both).toEqual(snapshotOf(merged, both.revision))
+
+          const counts = await loadCatalog({ prisma, data: second, prune: true })
+          const pruned = await loadSnapshot({ prisma })
+          expect(pruned).toEqual(snapshotOf(second, pruned.revision))
+          expect(counts.supplies.added + counts.supplies.left).toBe(second.supplies.size)
+          expect(counts.bidders.added + counts.bidders.updated + counts.bidders.left).toBe(second.bidders.size)
+        })
+        .beforeEach(clear),
+      { numRuns: runs },
+    )
+  })
+
+  it.runIf(available)('should load and read more than fits a statement or a page', async () => {
+    const data = generateCatalog({ supplies: 7000, bidders: 300, maxBiddersPerSupply: 6, seed: 5 })
+    const progress: number[] = []
+
+    const onProgress = (done: number, total: number) => progress.push(done / total)
+    await loadCatalog({ prisma, data, onProgress })
+    const snapshot = await loadSnapshot({ prisma })
+
+    expect(snapshot).toEqual(snapshotOf(data, snapshot.revision))
+    expect(progress.length).toBeGreaterThan(1)
+    expect(progress).toEqual([...progress].sort((a, b) => a - b))
+    expect(progress.at(-1)).toBe(1)
+    const pruned = await loadCatalog({ prisma, data: FIRST, prune: true })
+    expect(pruned.supplies.removed).toBe(7000)
+    expect(pruned.bidders.removed).toBe(300)
+  })
+
+  it.runIf(available)('should let loads at the same time follow each other', async () => {
+    const before = await readRevision(prisma)
+    const files = [0, 1, 2, 3].map((n) =>
+      catalog({ news: n % 2 ? 'acme bolt' : 'bolt', [`own-${n}`]: 'acme' }, { acme: n % 2 ? 'US' : 'GB', bolt: 'GB' }),
+    )
+
+    await Promise.all(files.map((data) => loadCatalog({ prisma, data })))
+
+    const { revision, supplies, bidders } = await loadSnapshot({ prisma })
+    expect(revision).toBe(before + 4n)
+    expect([...supplies.keys()]).toEqual(['news', 'own-0', 'own-1', 'own-2', 'own-3'])
+    // Whichever was the last, the file is there as a whole, not mixed with another one.
+    const odd = bidders.get('acme')?.country === 'US'
+    const ids = [...(supplies.get('news')?.biddersByCountry.values() ?? [])].flat().map(({ id }) => id)
+    expect(ids.sort()).toEqual(odd ? ['acme', 'bolt'] : ['bolt'])
+  })
+})
+
+describe.skipIf(!hasPostgres)('loadCatalog and loadSnapshot beside each other', () => {
+  let store: Store
+  let prisma: PrismaClient
+
+  beforeAll(async () => {
+    store = await openServer()
+    prisma = store.prisma
+  })
+  afterAll(() => store?.dispose())
+
+  it('should wait for a load in progress before it changes anything', async () => {
+    const onProgress = vi.fn()
+    const waiting = prisma.$transaction(async (transaction) => {
+      await transaction.$queryRaw`SELECT revision FROM catalog_revision FOR UPDATE`
+      const load = loadCatalog({ prisma, data: FIRST, onProgress })
+      await expect
+        .poll(() => prisma.$queryRaw`SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted`)
+        .toEqual([{ waiting: 1 }])
+      expect(onProgress).not.toHaveBeenCalled()
+      return { load }
+    })
+
+    expect(await (await waiting).load).toEqual(FIRST_COUNTS)
+  })
+
+  it('should read the catalogue as it was at one moment, though it is loaded meanwhile', async () => {
+    await loadCatalog({ prisma, data: FIRST, prune: true })
+    const before = await loadSnapshot({ prisma })
+    const data = catalog({ news: 'cafe', blog: 'acme' }, { acme: 'CA', cafe: 'FR' })
+    const interrupted = afterQuery(prisma, 'CatalogRevision', async () => {
+      await loadCatalog({ prisma, data, prune: true })
+    })
+
+    expect(await loadSnapshot({ prisma: interrupted })).toEqual(before)
+
+    expect(await loadSnapshot({ prisma })).toEqual(snapshotOf(data, before.revision + 1n))
+  })
+})

@@ -1,0 +1,168 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type CatalogOptions, createCatalog } from '../../src/catalog/catalog.ts'
+import type { CatalogData } from '../../src/catalog/data-file.ts'
+import { loadCatalog } from '../../src/catalog/load.ts'
+import type { Catalog } from '../../src/catalog/types.ts'
+import { createPrismaClient } from '../../src/db/client.ts'
+import { migrateUp } from '../../src/db/migrations.ts'
+import type { PrismaClient } from '../../src/generated/prisma/client.ts'
+import { afterQuery } from '../support/after-query.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres-server.ts'
+import { hasPostgres } from '../support/services.ts'
+
+const A_LONG_TIME_MS = 3_600_000
+
+function catalogOf(...supplyIds: string[]): CatalogData {
+  return { supplies: new Map(supplyIds.map((id) => [id, ['acme']])), bidders: new Map([['acme', 'US']]) }
+}
+
+describe.skipIf(!hasPostgres)('createCatalog', () => {
+  let server: PostgresServer
+  let prisma: PrismaClient
+  let catalogs: Catalog[]
+
+  beforeAll(async () => {
+    server = await startPostgres()
+    await migrateUp({ connectionString: server.url })
+    prisma = createPrismaClient({ connectionString: server.url, maxConnections: 4 })
+  })
+  beforeEach(async () => {
+    catalogs = []
+    await loadCatalog({ prisma, data: catalogOf('news'), prune: true })
+  })
+  afterEach(() => Promise.all(catalogs.map((catalog) => catalog.dispose())))
+  afterAll(async () => {
+    await prisma?.$disconnect()
+    await server?.dispose()
+  })
+
+  async function start(options: Partial<CatalogOptions> = {}): Promise<Catalog> {
+    const catalog = await createCatalog({ prisma, ...options })
+    catalogs.push(catalog)
+    return catalog
+  }
+
+  const supplyIds = (catalog: Catalog) => [...catalog.current().supplies.keys()]
+
+  it('should have the catalogue at the start', async () => {
+    expect(supplyIds(await start())).toEqual(['news'])
+  })
+
+  it('should have what was loaded within 2 s', async () => {
+    const onChange = vi.fn()
+    const catalog = await start({ onChange })
+
+    await loadCatalog({ prisma, data: catalogOf('news', 'shop') })
+
+    await vi.waitFor(() => expect(supplyIds(catalog)).toEqual(['news', 'shop']), { timeout: 2000, interval: 20 })
+    expect(onChange.mock.calls).toEqual([[catalog.current()]])
+  })
+
+  it('should keep its snapshot where nothing changed', async () => {
+    const catalog = await start({ pollIntervalMs: A_LONG_TIME_MS })
+    const before = catalog.current()
+
+    await loadCatalog({ prisma, data: catalogOf('news') })
+    await catalog.refresh()
+
+    expect(catalog.current()).toBe(before)
+  })
+
+  it('should have what was loaded when it was told to look', async () => {
+    const catalog = await start({ pollIntervalMs: A_LONG_TIME_MS })
+
+    await loadCatalog({ prisma, data: catalogOf('shop') })
+    await catalog.refresh()
+
+    expect(supplyIds(catalog)).toEqual(['news', 'shop'])
+  })
+
+  it('should look once more where it was told to after it had looked', async () => {
+    let onceLooked: (() => Promise<void>) | undefined
+    const watched = afterQuery(prisma, 'CatalogRevision', async () => {
+      const work = onceLooked
+      onceLooked = undefined
+      await work?.()
+    })
+    const catalog = await start({ prisma: watched, pollIntervalMs: A_LONG_TIME_MS })
+    let second: Promise<void> | undefined
+    onceLooked = async () => {
+      await loadCatalog({ prisma, data: catalogOf('shop') })
+      second = catalog.refresh()
+      // All that ask by now share the one look that follows.
+      expect(catalog.refresh()).toBe(second)
+    }
+
+    await catalog.refresh()
+    expect(supplyIds(catalog)).toEqual(['news'])
+    await second
+    expect(supplyIds(catalog)).toEqual(['news', 'shop'])
+  })
+
+  it('should go back to an older revision, as after a restore', async () => {
+    const catalog = await start({ pollIntervalMs: A_LONG_TIME_MS })
+
+    await prisma.catalogRevision.update({ where: { id: 1 }, data: { revision: 0 } })
+    await catalog.refresh()
+
+    expect(catalog.current().revision).toBe(0n)
+  })
+
+  it('should keep the last catalogue while the database is away, say so once, and go on when it is back', async () => {
+    const onError = vi.fn()
+    const onRecovery = vi.fn()
+    const catalog = await start({ pollIntervalMs: 20, onError, onRecovery })
+
+    await server.stop()
+    await vi.waitFor(() => expect(onError).toHaveBeenCalled(), { timeout: 10_000 })
+    await catalog.refresh()
+    await catalog.refresh()
+    expect(supplyIds(catalog)).toEqual(['news'])
+    expect(onError).toHaveBeenCalledTimes(1)
+    expect(onRecovery).not.toHaveBeenCalled()
+
+    await server.start()
+    await vi.waitFor(() => expect(onRecovery).toHaveBeenCalledTimes(1), { timeout: 10_000 })
+    await loadCatalog({ prisma, data: catalogOf('shop') })
+    await vi.waitFor(() => expect(supplyIds(catalog)).toEqual(['news', 'shop']), { timeout: 2000 })
+    expect(onError).toHaveBeenCalledTimes(1)
+  })
+
+  it('should see a database that is there and does not answer', async () => {
+    const onError = vi.fn()
+    await start({ pollIntervalMs: 20, onError })
+
+    await server.freeze()
+    try {
+      await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(1), { timeout: 5000 })
+    } finally {
+      server.thaw()
+    }
+  })
+
+  it('should look no more once it is disposed', async () => {
+    const onChange = vi.fn()
+    const catalog = await createCatalog({ prisma, pollIntervalMs: 5, onChange })
+
+    const looking = catalog.refresh()
+    await catalog.dispose()
+    await looking
+    await loadCatalog({ prisma, data: catalogOf('shop') })
+    await catalog.refresh()
+
+    expect(onChange).not.toHaveBeenCalled()
+    expect(supplyIds(catalog)).toEqual(['news'])
+  })
+
+  it('should not start without a catalogue', async () => {
+    const elsewhere = createPrismaClient({
+      connectionString: 'postgresql://postgres@127.0.0.1:1/none',
+      maxConnections: 1,
+    })
+    try {
+      await expect(createCatalog({ prisma: elsewhere })).rejects.toThrow()
+    } finally {
+      await elsewhere.$disconnect()
+    }
+  })
+})
