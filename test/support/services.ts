@@ -1,7 +1,17 @@
 import { spawnSync } from 'node:child_process'
 
 /** Whether tests can start a redis-server of their own. */
-export const hasRedis = spawnSync('redis-server', ['--version']).status === 0
+export const hasRedis = runs('redis-server', '--version')
 
 /** Whether PostgreSQL's server binaries are installed where Debian puts them. */
-export const hasPostgres = spawnSync('sh', ['-c', 'ls /usr/lib/postgresql/*/bin/postgres']).status === 0
+export const hasPostgres = runs('sh', '-c', 'ls /usr/lib/postgresql/*/bin/postgres')
+
+/** Whether tests can start an nginx of their own. */
+export const hasNginx = runs('nginx', '-v')
+
+/** Whether tests can drive a browser. */
+export const hasChromium = runs('chromium', '--version')
+
+function runs(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args).status === 0
+}

@@ -1,0 +1,80 @@
+import type { Config } from '../config.ts'
+import type { PrismaClient } from '../generated/prisma/client.ts'
+import { createPrismaClient, QUERY_TIMEOUT_MS } from './client.ts'
+import { openEmbedded } from './embedded/embedded.ts'
+import { assertMigrated, migrateUp } from './migrations.ts'
+
+export { SERVE_COMMAND } from './embedded/embedded.ts'
+
+export const MAX_CONNECTIONS = 10
+/** The embedded database answers one client at a time, so a second connection is only there to wait beside the first. */
+export const EMBEDDED_MAX_CONNECTIONS = 2
+/** Queries of the embedded database wait for another process's transaction to end, in milliseconds. */
+export const EMBEDDED_QUERY_TIMEOUT_MS = 30_000
+
+export interface Postgres {
+  readonly connectionString: string
+  /** PGlite in the data folder, in this process or another one, rather than a server. */
+  readonly embedded: boolean
+  dispose(): Promise<void>
+}
+
+export interface Database extends Postgres {
+  readonly prisma: PrismaClient
+  /** Asks the database for an answer. Rejects within 2 s where a server gives none. */
+  ping(): Promise<void>
+}
+
+export interface OpenOptions {
+  /**
+   * What this process runs, for those who find the embedded database in use: such as `auction load-data`, which goes
+   * through the process that holds it, if there is one. `SERVE_COMMAND` insists on holding it itself.
+   */
+  readonly command: string
+  /** How long a statement may take, in milliseconds, where that is to be more than usual. */
+  readonly queryTimeoutMs?: number
+}
+
+type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir'>
+
+/**
+ * The PostgreSQL that the configuration names: a server, or the embedded one, which is started where no other process
+ * has done so.
+ * @throws DatabaseError DATA_DIR_UNUSABLE, DATA_DIR_IN_USE
+ */
+export async function openPostgres(config: DatabaseConfig, options: OpenOptions): Promise<Postgres> {
+  if (config.databaseUrl !== undefined) {
+    return { connectionString: config.databaseUrl, embedded: false, async dispose() {} }
+  }
+  const { connectionString, dispose } = await openEmbedded({ dataDir: config.dataDir, command: options.command })
+  return { connectionString, embedded: true, dispose }
+}
+
+/**
+ * Opens the database with a Prisma client, and sees that it answers and has its tables: the embedded one is migrated
+ * here, a server's is not, since that is for whoever deploys to decide.
+ * @throws DatabaseError DATA_DIR_UNUSABLE, DATA_DIR_IN_USE, DATABASE_UNREACHABLE, MIGRATION_…
+ */
+export async function openDatabase(config: DatabaseConfig, options: OpenOptions): Promise<Database> {
+  const postgres = await openPostgres(config, options)
+  const { connectionString, embedded } = postgres
+  const prisma = createPrismaClient({
+    connectionString,
+    maxConnections: embedded ? EMBEDDED_MAX_CONNECTIONS : MAX_CONNECTIONS,
+    queryTimeoutMs: options.queryTimeoutMs ?? (embedded ? EMBEDDED_QUERY_TIMEOUT_MS : QUERY_TIMEOUT_MS),
+  })
+  async function ping(): Promise<void> {
+    await prisma.$queryRaw`SELECT 1`
+  }
+  async function dispose(): Promise<void> {
+    await prisma.$disconnect()
+    await postgres.dispose()
+  }
+  try {
+    await (embedded ? migrateUp({ connectionString }) : assertMigrated({ connectionString }))
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { prisma, connectionString, embedded, ping, dispose }
+}

@@ -1,0 +1,182 @@
+import type { Duplex } from 'node:stream'
+import type { PGlite } from '@electric-sql/pglite'
+import { messageOf } from '../database-error.ts'
+import { encodeFatal, encodeQuery, encodeStartup, encodeSync, endsIdle, ProtocolError, readRequests } from './wire.ts'
+
+/** How long a client may keep the backend in an open transaction without sending anything. */
+export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
+
+/** How long a closing gate waits for its clients to leave by themselves. */
+export const DRAIN_TIMEOUT_MS = 2_000
+
+/** SQLSTATE cannot_connect_now: the server is starting or stopping; worth trying again. */
+const CANNOT_CONNECT_NOW = '57P03'
+const IDLE_IN_TRANSACTION_SESSION_TIMEOUT = '25P03'
+const PROTOCOL_VIOLATION = '08P01'
+const INTERNAL_ERROR = 'XX000'
+
+export interface Gate {
+  /** Serves one client until it leaves. */
+  serve(client: Duplex): void
+  /** Refuses new clients, waits for the present ones to leave or else disconnects them. The backend stays open. */
+  dispose(): Promise<void>
+}
+
+export interface GateOptions {
+  /** Clients that come before it has started wait for it. */
+  readonly backend: Promise<PGlite>
+  readonly idleInTransactionTimeoutMs?: number
+  readonly drainTimeoutMs?: number
+}
+
+/**
+ * Lets any number of clients share PGlite, which is a single PostgreSQL session, by PostgreSQL's own protocol.
+ *
+ * A client has the backend to itself from its first message until it is answered outside a transaction; the others
+ * wait in turn. So transactions never mix, nor do unnamed statements. What outlives a transaction in a session (named
+ * statements, settings, session advisory locks, LISTEN) is common to all clients, as behind a pooler in transaction
+ * mode, and is discarded when a client leaves.
+ */
+export function createGate(options: GateOptions): Gate {
+  const { backend, idleInTransactionTimeoutMs = IDLE_IN_TRANSACTION_TIMEOUT_MS } = options
+  const { drainTimeoutMs = DRAIN_TIMEOUT_MS } = options
+  const clients = new Map<Duplex, Promise<void>>()
+  const takeTurn = createTurns()
+  let closing = false
+  let greeting: Promise<Uint8Array> | undefined
+
+  async function execute(messages: Uint8Array): Promise<Uint8Array> {
+    const pglite = await backend
+    const chunks: Uint8Array[] = []
+    // The chunks are views of the WebAssembly memory, which the next query overwrites.
+    await pglite.execProtocolRawStream(messages, { onRawData: (chunk) => chunks.push(chunk.slice()) })
+    return Buffer.concat(chunks)
+  }
+
+  /** The same for every client, since they share a session: authentication is the socket's folder's, mode 0700. */
+  async function greet(): Promise<Uint8Array> {
+    const pglite = await backend
+    return (await pglite.execProtocolRaw(encodeStartup('postgres', 'postgres'))).slice()
+  }
+
+  /** Leaves nothing of a client behind, wherever it broke off. */
+  async function cleanUp(): Promise<void> {
+    await execute(encodeSync())
+    await execute(encodeQuery('ROLLBACK'))
+    await execute(encodeQuery('DISCARD ALL'))
+  }
+
+  async function talk(client: Duplex): Promise<void> {
+    let endTurn: (() => void) | undefined
+    let idle: NodeJS.Timeout | undefined
+    let used = false
+    try {
+      for await (const request of readRequests(client.iterator({ destroyOnReturn: false }))) {
+        clearTimeout(idle)
+        if (request.kind === 'encryption') {
+          await write(client, Buffer.from('N'))
+          continue
+        }
+        if (request.kind === 'startup') {
+          greeting ??= exclusively(takeTurn, greet)
+          await write(client, await greeting)
+          continue
+        }
+        endTurn ??= await takeTurn()
+        if (client.destroyed) break
+        used = true
+        const answer = await execute(request.bytes)
+        if (endsIdle(answer)) {
+          endTurn()
+          endTurn = undefined
+        } else {
+          idle = setTimeout(() => dismiss(client, idleTooLong(idleInTransactionTimeoutMs)), idleInTransactionTimeoutMs)
+        }
+        await write(client, answer)
+      }
+      client.end()
+    } catch (error) {
+      dismiss(client, explain(error))
+    } finally {
+      clearTimeout(idle)
+      if (used) endTurn ??= await takeTurn()
+      try {
+        if (used) await cleanUp()
+      } finally {
+        endTurn?.()
+      }
+    }
+  }
+
+  return {
+    serve(client) {
+      // A client that breaks off ends its own loop above; nobody else is to hear of it.
+      client.on('error', () => {})
+      if (closing) return dismiss(client, SHUTTING_DOWN)
+      const talking = talk(client)
+        .catch(() => dismiss(client, SHUTTING_DOWN))
+        .finally(() => clients.delete(client))
+      clients.set(client, talking)
+    },
+
+    async dispose() {
+      closing = true
+      const left = Promise.all(clients.values())
+      await Promise.race([left, elapsed(drainTimeoutMs)])
+      for (const client of clients.keys()) dismiss(client, SHUTTING_DOWN)
+      await Promise.all(clients.values())
+    },
+  }
+}
+
+const SHUTTING_DOWN = encodeFatal(CANNOT_CONNECT_NOW, 'the embedded database is shutting down')
+
+/** First come, first served: resolves when it is the caller's turn, to the function that ends it. */
+function createTurns(): () => Promise<() => void> {
+  let last: Promise<void> = Promise.resolve()
+  return async () => {
+    const previous = last
+    let end = () => {}
+    last = new Promise((resolve) => {
+      end = resolve
+    })
+    await previous
+    return end
+  }
+}
+
+async function exclusively<T>(takeTurn: () => Promise<() => void>, work: () => Promise<T>): Promise<T> {
+  const endTurn = await takeTurn()
+  try {
+    return await work()
+  } finally {
+    endTurn()
+  }
+}
+
+function write(client: Duplex, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.write(bytes, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+function dismiss(client: Duplex, farewell: Uint8Array): void {
+  if (client.writable) client.end(farewell, () => client.destroy())
+  else client.destroy()
+}
+
+function idleTooLong(timeoutMs: number): Uint8Array {
+  const message = `the transaction was rolled back: its client sent nothing for ${timeoutMs} ms`
+  return encodeFatal(IDLE_IN_TRANSACTION_SESSION_TIMEOUT, message)
+}
+
+function explain(error: unknown): Uint8Array {
+  const sqlState = error instanceof ProtocolError ? PROTOCOL_VIOLATION : INTERNAL_ERROR
+  return encodeFatal(sqlState, messageOf(error))
+}
+
+function elapsed(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })
+}

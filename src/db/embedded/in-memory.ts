@@ -1,0 +1,24 @@
+import { tmpdir } from 'node:os'
+import { PGlite } from '@electric-sql/pglite'
+import { createGate } from './gate.ts'
+import { connectionStringFor, listenPrivately } from './private-socket.ts'
+
+export interface InMemoryDatabase {
+  readonly connectionString: string
+  dispose(): Promise<void>
+}
+
+/** An empty PostgreSQL in this process's memory, gone when it is disposed. */
+export async function openInMemory(): Promise<InMemoryDatabase> {
+  const pglite = await PGlite.create()
+  const gate = createGate({ backend: Promise.resolve(pglite), drainTimeoutMs: 0 })
+  const { socket, close } = await listenPrivately(tmpdir(), gate.serve)
+  return {
+    connectionString: connectionStringFor(socket),
+    async dispose() {
+      await gate.dispose()
+      await close()
+      await pglite.close()
+    },
+  }
+}

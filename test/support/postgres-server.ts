@@ -1,0 +1,94 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, readdirSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { freePort } from './free-port.ts'
+
+const DEBIAN_VERSIONS = '/usr/lib/postgresql'
+const READY_TIMEOUT_MS = 15_000
+
+/** A PostgreSQL cluster of a test's own, which it may stop. */
+export interface PostgresServer {
+  /** Of its database `postgres`. */
+  readonly url: string
+  start(): Promise<void>
+  /** Ends it without a clean shutdown, as a crash does. */
+  stop(): Promise<void>
+  /** Stops all its processes where they are: connections stay open and nothing answers, as when a network drops packets. */
+  freeze(): Promise<void>
+  thaw(): void
+  dispose(): Promise<void>
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'auction-postgres-'))
+  const user = serverUser()
+  if (user) chownSync(directory, user.uid, user.gid)
+  const port = await freePort()
+  const url = `postgresql://postgres@127.0.0.1:${port}/postgres`
+  const data = join(directory, 'data')
+  const run = promisify(execFile)
+  let child: ChildProcess | undefined
+  let frozen: number[] = []
+  await run(binary('initdb'), ['-D', data, '-U', 'postgres', '--auth', 'trust', '--no-sync'], {
+    ...user,
+    cwd: directory,
+  })
+
+  const server: PostgresServer = {
+    url,
+    start: async () => {
+      const args = ['-D', data, '-p', `${port}`, '-k', directory, '-h', '127.0.0.1']
+      child = spawn(binary('postgres'), args, { ...user, cwd: directory, stdio: 'ignore' })
+      const deadline = Date.now() + READY_TIMEOUT_MS
+      const isReady = () =>
+        run(binary('pg_isready'), ['-q', '-d', url]).then(
+          () => true,
+          () => false,
+        )
+      while (!(await isReady())) if (Date.now() > deadline) throw new Error('PostgreSQL did not start.')
+    },
+    stop: async () => {
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+      // What `pg_ctl stop -m immediate` sends.
+      child.kill('SIGQUIT')
+      await once(child, 'exit')
+    },
+    freeze: async () => {
+      const postmaster = child?.pid ?? 0
+      process.kill(postmaster, 'SIGSTOP')
+      const children = await readFile(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8')
+      frozen = [postmaster, ...children.trim().split(' ').map(Number)]
+      for (const pid of frozen) process.kill(pid, 'SIGSTOP')
+    },
+    thaw: () => {
+      for (const pid of frozen) process.kill(pid, 'SIGCONT')
+      frozen = []
+    },
+    dispose: async () => {
+      server.thaw()
+      await server.stop()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+  await server.start()
+  return server
+}
+
+/** PostgreSQL refuses to run as root: then it runs as Debian's user for it. */
+function serverUser(): { readonly uid: number; readonly gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const id = (option: string) => Number(execFileSync('id', [option, 'postgres'], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
+
+function binary(name: string): string {
+  const newest = readdirSync(DEBIAN_VERSIONS)
+    .filter((version) => /^\d+$/.test(version))
+    .sort((a, b) => Number(b) - Number(a))[0]
+  if (newest === undefined) throw new Error(`There is no PostgreSQL in ${DEBIAN_VERSIONS}: apt-get install postgresql`)
+  return join(DEBIAN_VERSIONS, newest, 'bin', name)
+}

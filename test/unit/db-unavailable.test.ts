@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { embeddedUrl, parseEmbeddedUrl } from '../../src/db/embedded-url.ts'
+import { matchesChecksum } from '../../src/db/migration-files.ts'
+import { isDatabaseUnavailable, unreachable } from '../../src/db/unavailable.ts'
+
+function prismaError(code: string, cause?: object): Error {
+  return Object.assign(new Error('failed'), { code, meta: { driverAdapterError: { cause } } })
+}
+
+describe('isDatabaseUnavailable', () => {
+  it.each([
+    ['Prisma that cannot reach it', prismaError('P1001')],
+    ['a raw query that cannot', prismaError('P2010', { kind: 'DatabaseNotReachable' })],
+    ['a server that stops', prismaError('P2010', { kind: 'postgres', originalCode: '57P01' })],
+    ['a server that is full', prismaError('P2037', { kind: 'TooManyConnections' })],
+    ['a connection lost', new Error('Connection terminated unexpectedly')],
+    ['no answer in time', new Error('Query read timeout')],
+    ['a port nobody listens at', Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })],
+    ['a socket that is gone', Object.assign(new Error('\nInvalid …\nconnect ENOENT /x'), { code: 'ENOENT' })],
+  ])('should recognise %s', (_what, error) => {
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
+  it.each([
+    ['a broken rule', prismaError('P2002', { kind: 'UniqueConstraintViolation', originalCode: '23505' })],
+    ['a missing table', prismaError('P2021', { kind: 'TableDoesNotExist', originalCode: '42P01' })],
+    ['a missing file', Object.assign(new Error('open'), { code: 'ENOENT' })],
+    ['a bug', new TypeError('x is not a function')],
+    ['what is no error', 'Connection terminated unexpectedly'],
+  ])('should not take %s for it', (_what, error) => {
+    expect(isDatabaseUnavailable(error)).toBe(false)
+  })
+})
+
+describe('unreachable', () => {
+  it('should name the server and the reason, and never the password', () => {
+    const error = unreachable('postgresql://me:secret@db.example:6543/ads', new Error('no route\nto host'))
+    expect(error.message).toContain('db.example:6543/ads cannot be used (no route to host)')
+    expect(error.message).not.toContain('secret')
+  })
+})
+
+describe('embeddedUrl', () => {
+  it('should be read back, and be told from a server’s', () => {
+    expect(parseEmbeddedUrl(embeddedUrl('/tmp/a b/ü'))).toBe('/tmp/a b/ü')
+    expect(parseEmbeddedUrl('postgresql://localhost/postgres?dataDir=/tmp')).toBeUndefined()
+  })
+})
+
+describe('matchesChecksum', () => {
+  // printf 'a\nb\n' | sha256sum
+  const checksum = '911169ddaaf146aff539f58c26c489af3b892dff0fe283c1c264c65ae5aa59a2'
+
+  it('should not mind line endings, and mind everything else', () => {
+    expect(matchesChecksum('a\r\nb\r\n', checksum)).toBe(true)
+    expect(matchesChecksum('a\nb\n', checksum)).toBe(true)
+    expect(matchesChecksum('a\nb', checksum)).toBe(false)
+  })
+})
