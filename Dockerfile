@@ -1,0 +1,28 @@
+# The service as an image: `docker build -t auction .`, then
+# `docker run -p 4000:4000 auction` (embedded database in the volume /data), or with DATABASE_URL and REDIS_URL.
+ARG NODE_VERSION=20
+
+FROM node:${NODE_VERSION}-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY . .
+RUN npm run build
+
+FROM node:${NODE_VERSION}-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force \
+  && mkdir /data && chown node:node /data \
+  && printf '#!/bin/sh\nexec node /app/dist/main.js "$@"\n' > /usr/local/bin/auction && chmod +x /usr/local/bin/auction
+COPY --from=build /app/prisma ./prisma
+COPY --from=build /app/dist ./dist
+USER node
+VOLUME /data
+EXPOSE 4000
+# Ready also while Redis or the database is away but auctions are sold.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["auction"]
+CMD ["serve"]

@@ -1,0 +1,94 @@
+import type { Config } from './config.ts'
+import { type Database, openDatabase, SERVE_COMMAND } from './db/database.ts'
+import { createDisposer } from './disposer.ts'
+import { createOperations } from './graphql/operations.ts'
+import { createSchema } from './graphql/schema/index.ts'
+import type { Logger } from './log.ts'
+import { prepareCatalog } from './prepare-catalog.ts'
+import { createFastLane } from './server/fast-lane.ts'
+import { createHealth, type DependencyState } from './server/health.ts'
+import { createHttpServer } from './server/http.ts'
+import { listen } from './server/listen.ts'
+import { shutDown } from './server/shutdown.ts'
+import { createGraphQLWebSocket } from './server/websocket.ts'
+import { createYogaServer } from './server/yoga.ts'
+import { type OpenServices, openServices } from './services.ts'
+
+/** A running service. */
+export interface App {
+  /** Where it serves, such as http://127.0.0.1:4000. */
+  readonly url: string
+  readonly services: OpenServices['services']
+  /**
+   * Stops: nothing new is accepted, what is in flight is answered, counts are committed, subscriptions completed and
+   * everything closed, within the configured time.
+   */
+  dispose(): Promise<void>
+}
+
+/**
+ * Puts the service together from its configuration and starts it.
+ * @throws an error with a `code`, whose message names the remedy, where something it needs is not there
+ */
+export async function createApp(config: Config, { log }: { readonly log: Logger }): Promise<App> {
+  const disposer = createDisposer()
+  try {
+    const database = await openDatabase(config, { command: SERVE_COMMAND })
+    disposer.add(() => database.dispose())
+    await prepareCatalog({ config, database, log })
+    const opened = await openServices({ config, database, log })
+    disposer.add(() => opened.dispose())
+
+    const { services } = opened
+    const health = createHealth({
+      dependencies: dependencyChecks(opened, database),
+      canServe: () => services.catalog.current().supplies.size > 0,
+    })
+    const schema = createSchema()
+    const onUnexpected = (error: unknown) => log.error({ err: error }, 'unexpected error')
+    const operations = createOperations({ schema, onUnexpected })
+    const yoga = createYogaServer({ schema, services, operations, log, onUnexpected })
+    disposer.add(() => yoga.dispose())
+    const http = createHttpServer({ yoga, fastLane: createFastLane({ operations, services }), health })
+    const webSocket = createGraphQLWebSocket({ http, schema, yoga, operations, services, log, onUnexpected })
+    const url = await listen(http, config)
+
+    let stopping: Promise<void> | undefined
+    return {
+      url,
+      services,
+      dispose: () => {
+        stopping ??= shutDown({ config, log, health, http, webSocket, opened }).finally(() => disposer.dispose())
+        return stopping
+      },
+    }
+  } catch (error) {
+    await disposer.dispose()
+    throw error
+  }
+}
+
+/** What `/readyz` asks: the database, and Redis by purpose where there is one. */
+function dependencyChecks(
+  { redis, pendingCounts }: OpenServices,
+  database: Database,
+): Record<string, () => DependencyState | Promise<DependencyState>> {
+  const kind = database.embedded ? 'embedded' : 'server'
+  const checks: Record<string, () => DependencyState | Promise<DependencyState>> = {
+    database: async () => {
+      await database.ping()
+      return { status: 'up', kind }
+    },
+  }
+  for (const [purpose, connection] of Object.entries(redis)) {
+    const error = () => (connection.state() === 'down' ? { error: connection.lastError()?.message } : {})
+    const counts = () => (purpose === 'stats' ? { pendingCounts: pendingCounts() } : {})
+    checks[`redis.${purpose}`] = () => ({
+      status: connection.state(),
+      kind: connection.isCluster ? 'cluster' : 'single',
+      ...counts(),
+      ...error(),
+    })
+  }
+  return checks
+}

@@ -1,0 +1,43 @@
+import { randomInt } from 'node:crypto'
+import { defineCommand } from 'citty'
+import { generateCatalog, MIN_BIDDERS } from '../catalog/generate.ts'
+import { writeDataFile } from '../catalog/write-data-file.ts'
+import { runCommand } from './command-error.ts'
+import { parseWholeNumberOption } from './whole-number-option.ts'
+
+const MAX_SUPPLIES = 20
+const MAX_BIDDERS = 20
+const MAX_SEED = 2 ** 32 - 1
+
+export const generateInputJsonCommand = defineCommand({
+  meta: { name: 'generate-input-json', description: 'Make up a data file of supplies and bidders' },
+  args: {
+    output: { type: 'string', alias: 'o', valueHint: 'file', default: 'data.json', description: 'The file to write' },
+    supplies: { type: 'string', alias: 's', default: '10', description: `How many supplies, 1 to ${MAX_SUPPLIES}` },
+    bidders: {
+      type: 'string',
+      alias: 'b',
+      default: '12',
+      description: `How many bidders, ${MIN_BIDDERS} to ${MAX_BIDDERS}`,
+    },
+    seed: {
+      type: 'string',
+      valueHint: 'number',
+      description: 'The same seed gives the same file (default: a random one)',
+    },
+    force: { type: 'boolean', default: false, description: 'Replace the file where it exists' },
+  },
+  run: ({ args }) =>
+    runCommand(async () => {
+      const supplies = parseWholeNumberOption('--supplies', args.supplies, 1, MAX_SUPPLIES)
+      const bidders = parseWholeNumberOption('--bidders', args.bidders, MIN_BIDDERS, MAX_BIDDERS)
+      const seed =
+        args.seed === undefined ? randomInt(MAX_SEED + 1) : parseWholeNumberOption('--seed', args.seed, 0, MAX_SEED)
+
+      await writeDataFile(args.output, generateCatalog({ supplies, bidders, seed }), args.force)
+      process.stdout.write(
+        `Wrote ${args.output}: ${supplies} supplies, ${bidders} bidders (seed ${seed}).\n` +
+          `Load it with: auction load-data --input ${args.output}\n`,
+      )
+    }),
+})

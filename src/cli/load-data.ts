@@ -1,0 +1,82 @@
+import { defineCommand } from 'citty'
+import { type CatalogData, readDataFile } from '../catalog/data-file.ts'
+import { LOAD_TIMEOUT_MS, type LoadCounts, loadCatalog } from '../catalog/load.ts'
+import { parseConfig } from '../config.ts'
+import { openDatabase } from '../db/database.ts'
+import { isDatabaseUnavailable, unreachable } from '../db/unavailable.ts'
+import { runCommand } from './command-error.ts'
+
+export const loadDataCommand = defineCommand({
+  meta: { name: 'load-data', description: 'Load a data file into the catalogue; running services have it 2 s later' },
+  args: {
+    input: { type: 'string', alias: 'i', valueHint: 'file', default: 'data.json', description: 'The file to load' },
+    prune: { type: 'boolean', default: false, description: 'Also remove the supplies and bidders that the file lacks' },
+    'if-empty': { type: 'boolean', default: false, description: 'Do nothing where the catalogue has supplies already' },
+  },
+  run: ({ args }) =>
+    runCommand(async () => {
+      const config = parseConfig(process.env)
+      // The file comes first: one that is wrong leaves the database untouched, even unopened.
+      const data = await readDataFile(args.input)
+      const database = await openDatabase(config, { command: 'auction load-data', queryTimeoutMs: LOAD_TIMEOUT_MS })
+      const progress = createProgressLine(process.stderr)
+      try {
+        const { prisma } = database
+        if (args['if-empty'] && (await prisma.supply.count()) > 0) {
+          process.stdout.write(`The catalogue has supplies already: ${args.input} was not loaded.\n`)
+          return
+        }
+        const counts = await loadCatalog({ prisma, data, prune: args.prune, onProgress: progress.show })
+        progress.clear()
+        process.stdout.write(`Loaded ${args.input}.\n${formatCounts(counts)}${leftoverHint(counts, data, args.input)}`)
+      } catch (error) {
+        throw isDatabaseUnavailable(error) ? unreachable(database.connectionString, error) : error
+      } finally {
+        progress.clear()
+        await database.dispose()
+      }
+    }),
+})
+
+/** A table: what was added, updated, left as it was, and removed. */
+function formatCounts({ supplies, bidders, links }: LoadCounts): string {
+  const rows = [
+    ['', 'added', 'updated', 'left', 'removed'],
+    ['supplies', supplies.added, '-', supplies.left, supplies.removed],
+    ['bidders', bidders.added, bidders.updated, bidders.left, bidders.removed],
+    ['bidders of supplies', links.added, '-', links.left, links.removed],
+  ]
+  return rows.map(([name, ...cells]) => `${String(name).padEnd(19)}${cells.map(rightAligned).join('')}\n`).join('')
+}
+
+function rightAligned(cell: string | number): string {
+  return String(cell).padStart(10)
+}
+
+/** What is in the catalogue and not in the file stays, unless pruned; say so, as people forget. */
+function leftoverHint({ supplies, bidders }: LoadCounts, data: CatalogData, input: string): string {
+  const moreSupplies = supplies.added + supplies.left - data.supplies.size
+  const moreBidders = bidders.added + bidders.updated + bidders.left - data.bidders.size
+  if (moreSupplies + moreBidders === 0) return ''
+  return `Left though not in ${input}: supplies: ${moreSupplies}, bidders: ${moreBidders}; --prune removes them.\n`
+}
+
+/** A line that tells how far a large load is, on a terminal only, written over itself. */
+function createProgressLine(stream: NodeJS.WriteStream) {
+  let shown = false
+  return {
+    show(done: number, total: number): void {
+      if (!stream.isTTY || total < SUPPLIES_WORTH_PROGRESS) return
+      shown = true
+      const percent = Math.floor((done / total) * 100)
+      stream.write(`\r\u001B[KLoading: ${done} of ${total} supplies, ${percent} %`)
+    },
+    clear(): void {
+      if (shown) stream.write('\r\u001B[K')
+      shown = false
+    },
+  }
+}
+
+/** Fewer are done before one could read it. */
+const SUPPLIES_WORTH_PROGRESS = 10_000

@@ -1,0 +1,200 @@
+import { randomInt } from 'node:crypto'
+import { defineCommand } from 'citty'
+import { SingleBar } from 'cli-progress'
+import { isCountryCode } from '../catalog/country.ts'
+import { discoverTargets, LoadTestError } from '../load-test/discover.ts'
+import { formatReport } from '../load-test/format-report.ts'
+import { createHttpTransport } from '../load-test/http-transport.ts'
+import { createRecorder, type LoadReport, type Recorder } from '../load-test/recorder.ts'
+import { ADDRESSES, createRequests, type RequestsOptions } from '../load-test/requests.ts'
+import { type Pace, runLoad } from '../load-test/run-load.ts'
+import { createWebSocketTransport } from '../load-test/ws-transport.ts'
+import { isIPAddress } from '../rate-limit/key.ts'
+import { runCommand } from './command-error.ts'
+import { OptionError, parseWholeNumberOption } from './whole-number-option.ts'
+
+const DEFAULT_CONCURRENCY = 64
+/** Also the most connections. */
+const MAX_CONCURRENCY = 10_000
+const MAX_RATE = 1_000_000
+
+export const loadTestCommand = defineCommand({
+  meta: {
+    name: 'load-test',
+    description: 'Load a running service with auctions; print latency, throughput and errors.',
+  },
+  args: {
+    url: { type: 'string', default: 'http://127.0.0.1:4000/graphql', description: 'The service’s GraphQL endpoint' },
+    rate: {
+      type: 'string',
+      valueHint: 'N',
+      description:
+        'Requests a second on a fixed timetable. Latency counts from when each was due, so that a stall is charged in full',
+    },
+    concurrency: {
+      type: 'string',
+      valueHint: 'N',
+      description: `Or so many in flight, each following an answer (default: ${DEFAULT_CONCURRENCY})`,
+    },
+    duration: { type: 'string', default: '10', valueHint: 'SECONDS', description: 'How long, 0.1 to 3600 s' },
+    connections: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'The most connections open (default: as many as needed over http, 1 over ws)',
+    },
+    protocol: { type: 'string', default: 'http', valueHint: 'http|ws', description: 'GraphQL over HTTP or WebSocket' },
+    supply: { type: 'string', valueHint: 'ID', description: 'The supply that sells (default: all, in turn)' },
+    country: {
+      type: 'string',
+      valueHint: 'US',
+      description: 'The users’ country (default: for each supply the one with the most bidders)',
+    },
+    tmax: {
+      type: 'string',
+      default: '200',
+      valueHint: 'MS',
+      description: 'The longest a bidder may take, 1 to 5000 ms',
+    },
+    ip: {
+      type: 'string',
+      valueHint: 'ADDRESS',
+      description: 'The address of every request (default: a new one each, so that no limit refuses them)',
+    },
+    json: { type: 'boolean', default: false, description: 'Print one JSON document instead of lines' },
+  },
+  run: ({ args }) => runCommand(() => loadTest(parseOptions(args), args.json)),
+})
+
+interface LoadTestOptions {
+  readonly url: URL
+  readonly protocol: 'http' | 'ws'
+  readonly pace: Pace
+  readonly connections: number
+  readonly durationMs: number
+  readonly tmaxMs: number
+  readonly supplyId: string | undefined
+  readonly country: string | undefined
+  readonly ip: string | undefined
+}
+
+type Args = Readonly<Record<'url' | 'duration' | 'protocol' | 'tmax', string>> &
+  Readonly<Partial<Record<'rate' | 'concurrency' | 'connections' | 'supply' | 'country' | 'ip', string | undefined>>>
+
+/** @throws OptionError naming the first option that cannot be used */
+function parseOptions(args: Args): LoadTestOptions {
+  const { protocol, supply: supplyId, country, ip } = args
+  if (protocol !== 'http' && protocol !== 'ws') throw optionError('--protocol', protocol, 'http or ws')
+  if (supplyId === '') throw optionError('--supply', supplyId, 'a supply’s id')
+  if (country !== undefined && !isCountryCode(country)) {
+    throw optionError('--country', country, 'an ISO 3166-1 alpha-2 code in upper case, such as US')
+  }
+  if (ip !== undefined && !isIPAddress(ip)) throw optionError('--ip', ip, 'an IPv4 or IPv6 address')
+  const tmaxMs = parseWholeNumberOption('--tmax', args.tmax, 1, 5000)
+  const pace = parsePace(args)
+  const connections =
+    args.connections === undefined
+      ? defaultConnections(protocol, pace, tmaxMs)
+      : parseWholeNumberOption('--connections', args.connections, 1, MAX_CONCURRENCY)
+  const durationMs = parseDuration(args.duration)
+  return { url: parseUrl(args.url), protocol, pace, connections, durationMs, tmaxMs, supplyId, country, ip }
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && HTTP_PROTOCOLS[url.protocol]) {
+    url.protocol = HTTP_PROTOCOLS[url.protocol] as string
+    return url
+  }
+  throw optionError('--url', text, 'a URL such as http://127.0.0.1:4000/graphql')
+}
+
+function parsePace({ rate, concurrency }: Args): Pace {
+  if (rate === undefined) {
+    return {
+      concurrency: parseWholeNumberOption('--concurrency', concurrency ?? `${DEFAULT_CONCURRENCY}`, 1, MAX_CONCURRENCY),
+    }
+  }
+  if (concurrency !== undefined) throw new OptionError('--rate and --concurrency exclude each other: give one of them.')
+  return { ratePerSecond: parseWholeNumberOption('--rate', rate, 1, MAX_RATE) }
+}
+
+function parseDuration(text: string): number {
+  const seconds = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
+  if (seconds >= 0.1 && seconds <= 3600) return seconds * 1000
+  throw optionError('--duration', text, 'a number of seconds from 0.1 to 3600')
+}
+
+/** Over HTTP enough that no request waits for a connection even where every auction takes tmax. */
+function defaultConnections(protocol: 'http' | 'ws', pace: Pace, tmaxMs: number): number {
+  if (protocol === 'ws') return 1
+  if ('concurrency' in pace) return pace.concurrency
+  return Math.min(MAX_CONCURRENCY, MIN_CONNECTIONS + Math.ceil((pace.ratePerSecond * tmaxMs * 1.25) / 1000))
+}
+
+function optionError(option: string, value: string, allowed: string): OptionError {
+  return new OptionError(`${option} ${value} cannot be used: it must be ${allowed}.`)
+}
+
+async function loadTest(options: LoadTestOptions, json: boolean): Promise<void> {
+  const { url, protocol, pace, connections, durationMs } = options
+  const targets = await discoverTargets(options)
+  const endpoint = protocol === 'ws' ? new URL(url.href.replace(/^http/, 'ws')) : url
+  const transport = (protocol === 'ws' ? createWebSocketTransport : createHttpTransport)({ url: endpoint, connections })
+  const recorder = createRecorder()
+  const interruption = new AbortController()
+  const interrupt = () => interruption.abort()
+  process.once('SIGINT', interrupt)
+  const stopProgress = showProgress(recorder, durationMs)
+  let report: LoadReport
+  try {
+    const requests: RequestsOptions = { ...options, targets, firstAddress: randomInt(ADDRESSES) }
+    const nextRequest = createRequests(requests)
+    report = recorder.report(
+      await runLoad({ transport, nextRequest, recorder, pace, durationMs, signal: interruption.signal }),
+    )
+  } finally {
+    stopProgress()
+    process.off('SIGINT', interrupt)
+    await transport.dispose()
+  }
+
+  const setup = { url: endpoint.href, protocol, ...pace, connections, supplies: targets.length }
+  if (json) process.stdout.write(`${JSON.stringify({ ...setup, ...report })}\n`)
+  else process.stdout.write(`${describeSetup(endpoint, options, targets.length)}\n\n${formatReport(report)}\n`)
+  if (report.answers === 0) throw new LoadTestError(`${endpoint} answered no request with a result.`)
+}
+
+function describeSetup(endpoint: URL, { pace, connections }: LoadTestOptions, supplies: number): string {
+  const load = 'concurrency' in pace ? `${pace.concurrency} in flight` : `${pace.ratePerSecond} requests a second`
+  return `${endpoint}: ${load}, ${connections} connections at most, ${supplies} supplies`
+}
+
+/** Shows a bar on a terminal. Returns the function that removes it. */
+function showProgress(recorder: Recorder, durationMs: number): () => void {
+  if (!process.stderr.isTTY) return () => {}
+  const bar = new SingleBar({
+    format: '{bar} {value}/{total} s  {answers} answers  {errors} errors',
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  })
+  const startedAt = performance.now()
+  const progress = () => ({ answers: recorder.answers(), errors: recorder.errors() })
+  bar.start(Math.ceil(durationMs / 1000), 0, progress())
+  const timer = setInterval(() => {
+    bar.update(Math.floor((performance.now() - startedAt) / 1000), progress())
+  }, PROGRESS_INTERVAL_MS)
+  return () => {
+    clearInterval(timer)
+    bar.stop()
+  }
+}
+
+const HTTP_PROTOCOLS: Readonly<Record<string, string>> = {
+  'http:': 'http:',
+  'https:': 'https:',
+  'ws:': 'http:',
+  'wss:': 'https:',
+}
+const MIN_CONNECTIONS = 16
+const PROGRESS_INTERVAL_MS = 200

@@ -1,0 +1,65 @@
+import { defineCommand } from 'citty'
+import { formatAuction } from '../auction/auction-log.ts'
+import { isCountryCode } from '../catalog/country.ts'
+import { parseConfig } from '../config.ts'
+import { openDatabase } from '../db/database.ts'
+import { createDisposer } from '../disposer.ts'
+import { createLog } from '../log.ts'
+import { prepareCatalog } from '../prepare-catalog.ts'
+import { isIPAddress } from '../rate-limit/key.ts'
+import { openServices } from '../services.ts'
+import { runCommand } from './command-error.ts'
+import { parseWholeNumberOption } from './whole-number-option.ts'
+
+export const runAuctionCommand = defineCommand({
+  meta: { name: 'run', description: 'Run one auction and print it.' },
+  args: {
+    supply: { type: 'string', required: true, description: 'The id of the supply that sells', valueHint: 'ID' },
+    country: { type: 'string', default: 'US', description: "The user's country, ISO 3166-1 alpha-2", valueHint: 'US' },
+    ip: { type: 'string', default: '127.0.0.1', description: "The user's address, IPv4 or IPv6", valueHint: 'ADDRESS' },
+    tmax: {
+      type: 'string',
+      default: '200',
+      description: 'The longest a bidder may take, 1 to 5000 ms',
+      valueHint: 'MS',
+    },
+  },
+  run: ({ args }) =>
+    runCommand(async () => {
+      const { supply: supplyId, country, ip } = args
+      if (!isCountryCode(country)) throw new RunError(`--country ${country} is no ISO 3166-1 alpha-2 code, such as US.`)
+      if (!isIPAddress(ip)) throw new RunError(`--ip ${ip} is no IPv4 or IPv6 address, such as 203.0.113.7.`)
+      const tmaxMs = parseWholeNumberOption('--tmax', args.tmax, 1, 5000)
+      const config = { ...parseConfig(process.env), logLevel: 'warn' as const }
+      const disposer = createDisposer()
+      try {
+        const database = await openDatabase(config, { command: 'auction run' })
+        disposer.add(() => database.dispose())
+        const log = createLog(config.logLevel)
+        await prepareCatalog({ config, database, log })
+        const { services, flushCounts, dispose } = await openServices({ config, database, log })
+        disposer.add(dispose)
+        const result = await services.auctioneer.run({ supplyId, country, ip, tmaxMs })
+        if (result.type === 'SUPPLY_NOT_FOUND') {
+          const known = [...services.catalog.current().supplies.keys()].slice(0, SUPPLIES_SHOWN).join(', ')
+          const remedy = known ? `There are: ${known}` : 'There is none: load some with `auction load-data`.'
+          throw new RunError(`No supply has the id ${supplyId}. ${remedy}`)
+        }
+        if (result.type === 'NO_ELIGIBLE_BIDDERS') throw new RunError(`No bidder of ${supplyId} buys in ${country}.`)
+        if (result.type === 'RATE_LIMITED') {
+          throw new RunError(`Too many requests from ${ip}: try again in ${result.retryAfterMs} ms.`)
+        }
+        process.stdout.write(`${formatAuction(result.auction)}\n`)
+        await flushCounts(FLUSH_TIMEOUT_MS)
+      } finally {
+        await disposer.dispose()
+      }
+    }),
+})
+
+class RunError extends Error {
+  readonly code = 'RUN_FAILED'
+}
+
+const SUPPLIES_SHOWN = 20
+const FLUSH_TIMEOUT_MS = 2000

@@ -1,0 +1,67 @@
+import { defineCommand } from 'citty'
+import { type App, createApp } from '../app.ts'
+import { parseConfig } from '../config.ts'
+import { createLog, type Logger } from '../log.ts'
+import { exampleRequest } from '../server/example-operations.ts'
+import { GRAPHQL_PATH } from '../server/yoga.ts'
+import { runCommand } from './command-error.ts'
+
+export const serveCommand = defineCommand({
+  meta: { name: 'serve', description: 'Serve the GraphQL API until Ctrl-C. Environment variables configure it.' },
+  run: () =>
+    runCommand(async () => {
+      const config = parseConfig(process.env)
+      const log = createLog(config.logLevel)
+      const stopped = stopSignal(log)
+      const app = await createApp(config, { log })
+      announce(app, log)
+      await stopped
+      await app.dispose()
+      log.flush()
+      // Auctions that the shutdown had to leave would keep the process until they end.
+      setTimeout(() => process.exit(), EXIT_DELAY_MS).unref()
+    }),
+})
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+function stopSignal(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (++signals > 1) process.exit(1)
+        log.info(`${signal}: stopping, once what is in flight is answered`)
+        resolve()
+      })
+    }
+  })
+}
+
+/** Says where the service is and what to try first. */
+function announce({ url, services }: App, log: Logger): void {
+  const catalog = services.catalog.current()
+  const graphql = `${url}${GRAPHQL_PATH}`
+  const query =
+    'mutation($input: RunAuctionInput!) { runAuction(input: $input) { __typename ... on Auction { winner { id } price } ... on Error { message } } }'
+  const body = JSON.stringify({ query, variables: { input: exampleRequest(catalog) } })
+  const example = `curl -s ${graphql} -H 'content-type: application/json' -d '${body}'`
+  const supplies = [...catalog.supplies.keys()].slice(0, SUPPLIES_SHOWN)
+  const more = catalog.supplies.size - supplies.length
+  log.info({ listening: { url, graphql, example, supplies } }, `serving on ${url}`)
+  // Standard output belongs to the log where it is not a terminal.
+  const screen = process.stdout.isTTY ? process.stdout : process.stderr
+  screen.write(
+    [
+      '',
+      `  GraphiQL   ${graphql}`,
+      `  Supplies   ${supplies.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+      `  Try        ${example}`,
+      '',
+      '',
+    ].join('\n'),
+  )
+}
+
+const SUPPLIES_SHOWN = 20
+/** How long the last lines of the log may take to be written, in milliseconds. */
+const EXIT_DELAY_MS = 100

@@ -1,0 +1,119 @@
+import { PothosValidationError } from '@pothos/core'
+import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
+import { isDatabaseUnavailable } from '../db/unavailable.ts'
+import { Prisma } from '../generated/prisma/client.ts'
+import { StatsUnavailableError } from '../stats/types.ts'
+
+/** What an error says to an HTTP server, under `extensions.http`; callers do not see it. */
+export interface ErrorHttp {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  /** The status is the GraphQL-over-HTTP specification's, which keeps 200 for application/json. */
+  readonly spec?: boolean
+}
+
+/** Input that is not allowed; the message names what is. */
+export function badUserInput(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })
+}
+
+/** A request that cannot be read. */
+export function badRequest(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } })
+}
+
+/** A document with no operation of the name given, or with several and no name. */
+export function operationUnknown(): GraphQLError {
+  return new GraphQLError('Could not determine what operation to execute.', {
+    extensions: { code: 'OPERATION_RESOLUTION_FAILURE', http: { status: 400 } },
+  })
+}
+
+/** More requests than the rate limit allows. Answered with HTTP status 429 and `Retry-After`. */
+export function rateLimited(retryAfterMs: number): GraphQLError {
+  return new GraphQLError(`Too many requests from this address: try again in ${retryAfterMs} ms.`, {
+    extensions: {
+      code: 'RATE_LIMITED',
+      retryAfterMs,
+      http: { status: 429, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } },
+    },
+  })
+}
+
+/** A supply that neither the catalogue nor the statistics know. */
+export function supplyNotFound(supplyId: string): GraphQLError {
+  return new GraphQLError(`No supply has the id ${JSON.stringify(supplyId)}: the query { supplies } lists them.`, {
+    extensions: { code: 'SUPPLY_NOT_FOUND' },
+  })
+}
+
+/**
+ * The one place that decides what a caller is told of an error: expected ones carry a code; anything else is a bug,
+ * reported through `onUnexpected` and told as INTERNAL_SERVER_ERROR without its message.
+ */
+export function toClientError(error: unknown, onUnexpected: (error: unknown) => void): GraphQLError {
+  const { cause, path } = unwrap(error)
+  const options = path === undefined ? {} : { path }
+  if (cause instanceof PothosValidationError) {
+    return new GraphQLError(cause.message, { ...options, extensions: { code: 'BAD_USER_INPUT' } })
+  }
+  if (cause instanceof StatsUnavailableError || isDatabaseUnavailable(cause)) {
+    const [code, what] =
+      cause instanceof StatsUnavailableError ? [cause.code, 'statistics'] : ['DATABASE_UNAVAILABLE', 'database']
+    return new GraphQLError(`The ${what} cannot be reached just now: try again later. Auctions go on.`, {
+      ...options,
+      extensions: { code, http: { status: 503 } },
+    })
+  }
+  if (cause instanceof GraphQLError && cause.extensions?.unexpected !== true) {
+    const extensions = clientExtensions(cause)
+    if (cause === error && extensions === cause.extensions) return cause
+    return new GraphQLError(cause.message, {
+      nodes: cause.nodes ?? null,
+      source: cause.source ?? null,
+      positions: cause.positions ?? null,
+      path: path ?? cause.path ?? null,
+      extensions,
+    })
+  }
+  if (isUnstorableText(cause)) {
+    return new GraphQLError('An id cannot have a NUL character.', {
+      ...options,
+      extensions: { code: 'BAD_USER_INPUT' },
+    })
+  }
+  onUnexpected(cause)
+  return new GraphQLError('Unexpected error.', {
+    ...options,
+    extensions: { code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } },
+  })
+}
+
+/**
+ * An expected error's extensions, with a code. Yoga calls a wrong method BAD_REQUEST, and answers some requests that
+ * cannot be read with status 200.
+ */
+function clientExtensions({ extensions }: GraphQLError): GraphQLErrorExtensions {
+  const { code = 'BAD_REQUEST', http } = (extensions ?? {}) as { code?: unknown; http?: ErrorHttp }
+  if (code !== 'BAD_REQUEST') return extensions
+  if (http?.status === 405) return { ...extensions, code: 'METHOD_NOT_ALLOWED' }
+  return { ...extensions, code, http: { ...http, status: 400, spec: false } }
+}
+
+/** PostgreSQL's refusal (character_not_in_repertoire) of a NUL, which an id or a cursor can bring. */
+function isUnstorableText(cause: unknown): boolean {
+  const meta = cause instanceof Prisma.PrismaClientKnownRequestError ? cause.meta : undefined
+  const adapterError = meta?.driverAdapterError as { cause?: { originalCode?: string } } | undefined
+  return adapterError?.cause?.originalCode === '22021'
+}
+
+/** An error as it was thrown, with the response path that GraphQL added to it. */
+function unwrap(error: unknown): { cause: unknown; path: readonly (string | number)[] | undefined } {
+  let cause = error
+  let path: readonly (string | number)[] | undefined
+  while (cause instanceof GraphQLError && cause.originalError) {
+    path ??= cause.path
+    cause = cause.originalError
+  }
+  return { cause, path: path ?? (cause instanceof GraphQLError ? cause.path : undefined) }
+}

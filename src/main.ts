@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+// citty decides on colours when it is imported, by the environment alone: say there where this is no terminal.
+if (!process.stdout.isTTY) process.env.NO_COLOR = '1'
+const { defineCommand, runMain } = await import('citty')
+const { strictCommand } = await import('./cli/strict-command.ts')
+
+const main = defineCommand({
+  meta: {
+    name: 'auction',
+    description: "An ad exchange's auction service: a GraphQL API that sells impressions in real time.",
+  },
+  // Each command is imported when it is used, so that --help is quick.
+  subCommands: {
+    serve: () => import('./cli/serve.ts').then(({ serveCommand }) => strictCommand(serveCommand)),
+    run: () => import('./cli/run.ts').then(({ runAuctionCommand }) => strictCommand(runAuctionCommand)),
+    'load-data': () => import('./cli/load-data.ts').then(({ loadDataCommand }) => strictCommand(loadDataCommand)),
+    'generate-input-json': () =>
+      import('./cli/generate-input-json.ts').then(({ generateInputJsonCommand }) =>
+        strictCommand(generateInputJsonCommand),
+      ),
+    'load-test': () => import('./cli/load-test.ts').then(({ loadTestCommand }) => strictCommand(loadTestCommand)),
+    migrate: () => import('./cli/migrate.ts').then(({ migrateCommand }) => strictCommand(migrateCommand)),
+  },
+})
+
+await runMain(main)

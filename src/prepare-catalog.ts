@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import { generateCatalog } from './catalog/generate.ts'
+import { loadCatalog } from './catalog/load.ts'
+import { writeDataFile } from './catalog/write-data-file.ts'
+import type { Config } from './config.ts'
+import type { Database } from './db/database.ts'
+import type { Logger } from './log.ts'
+
+export interface PrepareCatalogOptions {
+  readonly config: Pick<Config, 'dataDir'>
+  readonly database: Database
+  readonly log: Logger
+}
+
+/**
+ * Makes sure that there is something to sell: an embedded database without supplies is given a generated catalogue,
+ * which is also written to a file beside it; about an empty one on a server there is a warning.
+ */
+export async function prepareCatalog({ config, database, log }: PrepareCatalogOptions): Promise<void> {
+  const { embedded, prisma } = database
+  if ((await prisma.supply.count()) > 0) return
+  if (!embedded) {
+    log.warn('the catalogue is empty: load one with `auction load-data --input data.json`')
+    return
+  }
+  const file = join(config.dataDir, 'data.json')
+  const data = generateCatalog({ supplies: SUPPLIES, bidders: BIDDERS, seed: SEED })
+  await writeDataFile(file, data, true)
+  await loadCatalog({ prisma, data })
+  log.info(`there was no catalogue: generated ${file} (${SUPPLIES} supplies, ${BIDDERS} bidders) and loaded it`)
+}
+
+const SUPPLIES = 10
+const BIDDERS = 12
+/** Always the same, so that examples name supplies that are there. */
+const SEED = 1

@@ -1,0 +1,69 @@
+/** What `/readyz` answers from. */
+export interface Health {
+  /** Asks every dependency for its state. Never rejects. */
+  check(): Promise<HealthReport>
+  /** From now on the service says that it is shutting down. */
+  startShutdown(): void
+}
+
+export interface HealthReport {
+  /** 503 only where the service cannot serve. */
+  readonly httpStatus: 200 | 503
+  readonly body: {
+    /** `degraded`: auctions are sold, but something that is not needed for it is away. */
+    readonly status: 'ready' | 'degraded' | 'not ready' | 'shutting down'
+    readonly dependencies: Readonly<Record<string, DependencyState>>
+  }
+}
+
+export interface DependencyState {
+  readonly status: 'up' | 'down'
+  /** What it is, such as `embedded` or `server`. */
+  readonly kind?: string
+  readonly [detail: string]: unknown
+}
+
+export interface HealthDependencies {
+  /** Each dependency's state, by name. May reject: then it is down. */
+  readonly dependencies: Readonly<Record<string, () => DependencyState | Promise<DependencyState>>>
+  /** Whether auctions can be sold at all: the catalogue is loaded. */
+  readonly canServe: () => boolean
+}
+
+export function createHealth({ dependencies, canServe }: HealthDependencies): Health {
+  let shuttingDown = false
+  return {
+    async check() {
+      const states = await Promise.all(
+        Object.entries(dependencies).map(async ([name, check]) => [name, await stateOf(check)] as const),
+      )
+      const allUp = states.every(([, state]) => state.status === 'up')
+      const serving = canServe() && !shuttingDown
+      const status = shuttingDown ? 'shutting down' : !serving ? 'not ready' : allUp ? 'ready' : 'degraded'
+      return { httpStatus: serving ? 200 : 503, body: { status, dependencies: Object.fromEntries(states) } }
+    },
+    startShutdown() {
+      shuttingDown = true
+    },
+  }
+}
+
+async function stateOf(check: () => DependencyState | Promise<DependencyState>): Promise<DependencyState> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<DependencyState>((resolve) => {
+    timer = setTimeout(
+      () => resolve({ status: 'down', error: `no answer in ${CHECK_TIMEOUT_MS} ms` }),
+      CHECK_TIMEOUT_MS,
+    )
+  })
+  try {
+    return await Promise.race([check(), late])
+  } catch (error) {
+    return { status: 'down', error: error instanceof Error ? error.message : String(error) }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A dependency that says nothing for so long counts as down, in milliseconds. */
+const CHECK_TIMEOUT_MS = 1000

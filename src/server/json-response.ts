@@ -1,0 +1,67 @@
+import type { ServerResponse } from 'node:http'
+import type { ExecutionResult, GraphQLError, GraphQLFormattedError } from 'graphql'
+import type { ErrorHttp } from '../graphql/errors.ts'
+
+/** The media types a GraphQL result can have. */
+export type ResultMediaType = 'application/json' | 'application/graphql-response+json'
+
+/** Answers with a GraphQL result: the status, headers and body that Yoga would give it. */
+export function sendResult(response: ServerResponse, result: ExecutionResult, mediaType: ResultMediaType): void {
+  if (!result.errors) {
+    send(response, 200, CONTENT_TYPES[mediaType], JSON.stringify(result))
+    return
+  }
+  const { status, headers } = statusOf(result.errors, mediaType)
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  const { errors, ...rest } = result
+  send(response, status, CONTENT_TYPES[mediaType], JSON.stringify({ errors: errors.map(formatError), ...rest }))
+}
+
+/** Answers with one coded error in GraphQL's form. */
+export function sendError(response: ServerResponse, status: number, code: string, message: string): void {
+  send(response, status, CONTENT_TYPES['application/json'], errorBody(code, message))
+}
+
+/** The body of an answer that is one coded error. */
+export function errorBody(code: string, message: string): string {
+  return JSON.stringify({ errors: [{ message, extensions: { code } }] })
+}
+
+/** Answers with any JSON value. */
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  send(response, status, CONTENT_TYPES['application/json'], JSON.stringify(value))
+}
+
+/** An error as a caller sees it: without what it says to the HTTP server. */
+export function formatError(error: GraphQLError): GraphQLFormattedError {
+  const formatted = error.toJSON()
+  if (formatted.extensions?.http === undefined) return formatted
+  const { http: _http, ...extensions } = formatted.extensions
+  return { ...formatted, extensions }
+}
+
+function send(response: ServerResponse, status: number, contentType: string, body: string): void {
+  if (response.destroyed) return
+  response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) })
+  response.end(body)
+}
+
+function statusOf(
+  errors: readonly GraphQLError[],
+  mediaType: ResultMediaType,
+): { status: number; headers: Record<string, string> } {
+  let status = 0
+  const headers: Record<string, string> = {}
+  for (const error of errors) {
+    const http = error.extensions?.http as ErrorHttp | undefined
+    Object.assign(headers, http?.headers)
+    if (http?.spec && mediaType === 'application/json') continue
+    if (http?.status && http.status > status) status = http.status
+  }
+  return { status: status || 200, headers }
+}
+
+const CONTENT_TYPES: Record<ResultMediaType, string> = {
+  'application/json': 'application/json; charset=utf-8',
+  'application/graphql-response+json': 'application/graphql-response+json; charset=utf-8',
+}

@@ -1,0 +1,85 @@
+import { type ASTVisitor, GraphQLError, type NameNode, type ValidationContext } from 'graphql'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { badRequest } from '../graphql/errors.ts'
+import { errorBody } from './json-response.ts'
+import { isAcceptable } from './media-type.ts'
+
+/**
+ * Gives a coded error to each request that Yoga refuses with an empty body or takes for a bug. What cannot be answered
+ * in a media type that the client accepts is refused before it is executed.
+ */
+export function useCodedRefusals(): Plugin {
+  return {
+    onRequestParse({ request, requestParser, setRequestParser, endResponse, fetchAPI }) {
+      if (!isAcceptable(request.headers.get('accept') ?? undefined)) {
+        endResponse(refuse(fetchAPI, 406))
+      } else if (requestParser) {
+        setRequestParser(async (given) => {
+          try {
+            return await requestParser(given)
+          } catch (error) {
+            throw error instanceof SyntaxError ? badRequest(`A parameter is not JSON: ${error.message}.`) : error
+          }
+        })
+      } else if (request.method === 'POST') {
+        endResponse(refuse(fetchAPI, 415))
+      }
+    },
+    onParse:
+      () =>
+      ({ result }) => {
+        if (result instanceof GraphQLError) result.extensions.code ??= 'GRAPHQL_PARSE_FAILED'
+      },
+    onValidate({ addValidationRule }) {
+      addValidationRule(refuseProtoNames)
+    },
+    onResultProcess({ result, resultProcessor, setResultProcessor }) {
+      if (resultProcessor) return
+      // A subscription to a client that takes no stream.
+      if (isAsyncIterable(result)) void result[Symbol.asyncIterator]().return?.()
+      setResultProcessor((_result, fetchAPI) => refuse(fetchAPI, 406), 'application/json')
+    },
+  }
+}
+
+/** The error of a query that is over a limit, instead of the one that a limiting plugin has made. */
+export function refuseQuery(_context: unknown, { message }: GraphQLError): never {
+  throw new GraphQLError(message.replace(/^Syntax Error: /, ''), {
+    extensions: { code: 'GRAPHQL_VALIDATION_FAILED', http: { spec: true, status: 400 } },
+  })
+}
+
+/** Values by a name that is __proto__ get lost in plain objects, which executors keep them in. */
+function refuseProtoNames(context: ValidationContext): ASTVisitor {
+  function check(name: NameNode | undefined): void {
+    if (name?.value !== '__proto__') return
+    context.reportError(new GraphQLError('__proto__ cannot be a name: choose another one.', { nodes: name }))
+  }
+  return { VariableDefinition: ({ variable }) => check(variable.name), Field: ({ alias }) => check(alias) }
+}
+
+interface ResponseMaker {
+  readonly Response: typeof Response
+}
+
+function refuse({ Response }: ResponseMaker, status: keyof typeof REFUSALS): Response {
+  const { code, message, headers } = REFUSALS[status]
+  return new Response(errorBody(code, message), {
+    status,
+    headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers },
+  })
+}
+
+const REFUSALS = {
+  406: {
+    code: 'NOT_ACCEPTABLE',
+    message:
+      'Accept must allow application/json or application/graphql-response+json; for a subscription, text/event-stream.',
+    headers: {},
+  },
+  415: {
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    message: 'Content-Type must be application/json.',
+    headers: { 'Accept-Post': 'application/json, application/graphql, application/x-www-form-urlencoded' },
+  },
+} as const

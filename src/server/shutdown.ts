@@ -1,0 +1,66 @@
+import type { Server } from 'node:http'
+import { Server as TcpServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Config } from '../config.ts'
+import type { Logger } from '../log.ts'
+import type { OpenServices } from '../services.ts'
+import type { Health } from './health.ts'
+import type { GraphQLWebSocket } from './websocket.ts'
+
+export interface ShutdownDependencies {
+  readonly config: Config
+  readonly log: Logger
+  readonly health: Health
+  readonly http: Server
+  readonly webSocket: GraphQLWebSocket
+  readonly opened: OpenServices
+}
+
+/**
+ * Stops serving: accepts nothing new, answers what is in flight, completes subscriptions, commits the counts, closes
+ * connections. What is not done by `shutdownTimeoutMs` is cut off, and the log says what was drained and what was not.
+ */
+export async function shutDown(dependencies: ShutdownDependencies): Promise<void> {
+  const { config, log, health, http, webSocket, opened } = dependencies
+  const { auctioneer, feed } = opened.services
+  const startedAt = performance.now()
+  const deadline = startedAt + config.shutdownTimeoutMs
+  const draining = {
+    auctions: auctioneer.inFlight(),
+    subscribers: feed.subscribers(),
+    webSockets: webSocket.connections(),
+    counts: opened.pendingCounts(),
+  }
+  health.startShutdown()
+  const closed = stopListening(http)
+  // From here on each answer ends its connection.
+  http.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'))
+  await Promise.race([closed, delay(Math.min(IDLE_GRACE_MS, config.shutdownTimeoutMs), undefined, { ref: false })])
+  http.closeIdleConnections()
+
+  while (auctioneer.inFlight() > 0 && performance.now() < deadline) await delay(POLL_MS)
+  await feed.dispose()
+  await webSocket.dispose()
+  await Promise.race([closed, delay(Math.max(0, deadline - performance.now()), undefined, { ref: false })])
+  http.closeAllConnections()
+  const uncommitted = await opened.flushCounts(Math.max(MIN_FLUSH_MS, deadline - performance.now()))
+
+  const left = { auctions: auctioneer.inFlight(), counts: uncommitted }
+  const report = { drained: draining, left, tookMs: Math.round(performance.now() - startedAt) }
+  if (left.auctions > 0 || left.counts > 0) log.error(report, 'stopped, with work left undone')
+  else log.info(report, 'stopped')
+}
+
+/**
+ * Takes no new connection. Not by the HTTP server's own `close`, which also ends idle connections at once: a request that
+ * a load balancer sends over one at that moment would get no answer, and an auction is no request to send again.
+ */
+function stopListening(http: Server): Promise<void> {
+  return new Promise((resolve) => TcpServer.prototype.close.call(http, () => resolve()))
+}
+
+/** How long idle connections may still bring a request, which is answered and ends them, in milliseconds. */
+const IDLE_GRACE_MS = 1000
+const POLL_MS = 5
+/** Counts get at least this long to be committed, in milliseconds. */
+const MIN_FLUSH_MS = 500

@@ -1,0 +1,158 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import {
+  type ExecutionArgs,
+  type FormattedExecutionResult,
+  type GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from 'graphql'
+import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
+import type { Logger } from 'pino'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { GraphQLContext, Services } from '../graphql/context.ts'
+import { operationUnknown, toClientError } from '../graphql/errors.ts'
+import type { Operations } from '../graphql/operations.ts'
+import { formatError } from './json-response.ts'
+import { MAX_BODY_BYTES } from './read-body.ts'
+import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
+
+export interface WebSocketDependencies {
+  readonly http: Server
+  readonly schema: GraphQLSchema
+  readonly yoga: Yoga
+  readonly operations: Operations
+  readonly services: Services
+  readonly log: Logger
+  /** Called with each error that is a bug. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+export interface GraphQLWebSocket {
+  connections(): number
+  /** Says goodbye to every client and closes. */
+  dispose(): Promise<void>
+}
+
+/** GraphQL over WebSocket, the graphql-transport-ws protocol, on the same path as HTTP. */
+export function createGraphQLWebSocket(dependencies: WebSocketDependencies): GraphQLWebSocket {
+  const { http, schema, yoga, operations, services, log, onUnexpected } = dependencies
+  const sockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols,
+    maxPayload: MAX_BODY_BYTES,
+    perMessageDeflate: false,
+  })
+  const protocol = makeServer<Record<string, unknown>, undefined>({
+    execute: operations.execute,
+    subscribe: operations.subscribe,
+    onSubscribe: (_connection, _id, payload) => toExecutionArgs(payload),
+    onNext: (_connection, _id, _payload, _args, result) =>
+      result.errors && ({ ...result, errors: result.errors.map(formatError) } as FormattedExecutionResult),
+    onError: (_connection, _id, _payload, errors) => errors.map(formatError),
+  })
+
+  http.on('upgrade', upgrade)
+  return {
+    connections: () => sockets.clients.size,
+    async dispose() {
+      http.off('upgrade', upgrade)
+      for (const socket of sockets.clients) socket.close(GOING_AWAY, 'Going away')
+      const timer = setTimeout(() => {
+        for (const socket of sockets.clients) socket.terminate()
+      }, CLOSE_TIMEOUT_MS)
+      await new Promise<void>((resolve) => sockets.close(() => resolve()))
+      clearTimeout(timer)
+    },
+  }
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (request.url?.split('?')[0] !== GRAPHQL_PATH) {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      return
+    }
+    sockets.handleUpgrade(request, socket, head, open)
+  }
+
+  function open(socket: WebSocket): void {
+    const stopPinging = keepAlive(socket)
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: (data) => send(socket, data),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (listener) => {
+          socket.on('message', (data) => {
+            listener(String(data)).catch((error) => {
+              onUnexpected(error)
+              socket.close(CloseCode.InternalServerError, 'Internal server error')
+            })
+          })
+        },
+      },
+      undefined,
+    )
+    socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
+    socket.once('close', (code, reason) => {
+      stopPinging()
+      void closed(code, String(reason))
+    })
+  }
+
+  /** Takes an operation that is compiled already, or parses and validates it by Yoga's rules. */
+  async function toExecutionArgs(payload: SubscribePayload): Promise<ExecutionArgs | readonly GraphQLError[]> {
+    const { query, operationName, variables } = payload
+    const contextValue: GraphQLContext = { services }
+    const args = { schema, operationName: operationName ?? null, variableValues: variables ?? null, contextValue }
+    const known = operations.find(query, operationName)
+    if (known) return { ...args, document: known.document }
+    const enveloped = yoga.getEnveloped({ ...contextValue })
+    try {
+      const document = enveloped.parse(query)
+      if (!getOperationAST(document, operationName)) return [operationUnknown()]
+      const errors = await enveloped.validate(enveloped.schema, document)
+      return errors.length > 0 ? errors.map(toClient) : { ...args, document }
+    } catch (error) {
+      return [toClient(error)]
+    }
+  }
+
+  function toClient(error: unknown): GraphQLError {
+    return toClientError(error, onUnexpected)
+  }
+}
+
+/**
+ * Sends a message. While a client is slow to take what it was sent, the promise makes its subscriptions wait; a client
+ * that leaves more than MAX_BUFFERED_BYTES untaken is cut off.
+ */
+function send(socket: WebSocket, data: string): Promise<void> | void {
+  if (socket.readyState !== socket.OPEN) return
+  if (socket.bufferedAmount > MAX_BUFFERED_BYTES) return socket.terminate()
+  if (socket.bufferedAmount < HIGH_WATER_BYTES) return socket.send(data)
+  return new Promise((resolve) => socket.send(data, () => resolve()))
+}
+
+/** Pings a client and cuts it off where it does not answer. Returns the function that ends it. */
+function keepAlive(socket: WebSocket): () => void {
+  let answered = true
+  const timer = setInterval(() => {
+    if (!answered) return socket.terminate()
+    answered = false
+    socket.ping()
+  }, KEEP_ALIVE_MS)
+  socket.on('pong', () => {
+    answered = true
+  })
+  return () => clearInterval(timer)
+}
+
+/** What a client may leave untaken before it is cut off, in bytes. */
+export const MAX_BUFFERED_BYTES = 1024 * 1024
+/** What a client may leave untaken before its subscriptions wait for it, in bytes. */
+const HIGH_WATER_BYTES = 16 * 1024
+/** Each client is pinged so often, and cut off where it did not answer by the next time, in milliseconds. */
+const KEEP_ALIVE_MS = 12_000
+/** How long clients may take to say goodbye, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 1000
+const GOING_AWAY = 1001

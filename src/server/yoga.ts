@@ -1,0 +1,79 @@
+import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
+import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth'
+import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import type { GraphQLSchema } from 'graphql'
+import { createYoga, type Plugin } from 'graphql-yoga'
+import type { Logger } from 'pino'
+import type { GraphQLContext, Services } from '../graphql/context.ts'
+import { toClientError } from '../graphql/errors.ts'
+import type { Operations } from '../graphql/operations.ts'
+import { exampleTabs } from './example-operations.ts'
+import { refuseQuery, useCodedRefusals } from './refusals.ts'
+
+export type Yoga = ReturnType<typeof createYogaServer>
+
+export interface YogaDependencies {
+  readonly schema: GraphQLSchema
+  readonly services: Services
+  readonly operations: Operations
+  readonly log: Logger
+  /** Called with each error that is a bug. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+/**
+ * GraphQL over HTTP as Yoga does it: GraphiQL, GET, SSE, multipart and every media type. Its parse and validate rules
+ * hold for every transport; its request bodies are bounded before it.
+ */
+export function createYogaServer({ schema, services, operations, log, onUnexpected }: YogaDependencies) {
+  return createYoga<Record<string, unknown>, GraphQLContext>({
+    schema,
+    graphqlEndpoint: GRAPHQL_PATH,
+    context: { services },
+    cors: false,
+    landingPage: false,
+    maxRequestBodySize: false,
+    multipart: false,
+    logging: {
+      debug: (...parts) => log.debug(parts.join(' ')),
+      info: (...parts) => log.debug(parts.join(' ')),
+      warn: (...parts) => log.warn(parts.join(' ')),
+      // An error that a caller must not see is logged where it is masked.
+      error: () => {},
+    },
+    maskedErrors: {
+      maskError: (error) => toClientError(error, onUnexpected),
+    },
+    renderGraphiQL,
+    graphiql: () => ({
+      title: 'Ad exchange auctions',
+      subscriptionsProtocol: 'WS',
+      defaultTabs: exampleTabs(services.catalog.current()),
+      shouldPersistHeaders: false,
+    }),
+    plugins: [
+      useOperations(operations),
+      useCodedRefusals(),
+      maxDepthPlugin({ n: MAX_DEPTH, ignoreIntrospection: true, flattenFragments: true, onReject: [refuseQuery] }),
+      maxAliasesPlugin({ n: MAX_ALIASES, allowList: [], onReject: [refuseQuery] }),
+      maxTokensPlugin({ n: MAX_TOKENS, onReject: [refuseQuery] }),
+    ],
+  })
+}
+
+/** Executes through the compiled operations, as the other transports do. */
+function useOperations({ execute, subscribe }: Operations): Plugin {
+  return {
+    onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+  }
+}
+
+export const GRAPHQL_PATH = '/graphql'
+/** The deepest selection that a query may have. */
+const MAX_DEPTH = 8
+/** The most aliases that a document may have. */
+const MAX_ALIASES = 15
+/** The most lexical tokens that a document may have. */
+const MAX_TOKENS = 1000

@@ -1,0 +1,176 @@
+import { randomInt } from 'node:crypto'
+import { createAuctionIds } from './auction/auction-id.ts'
+import { createAuctionLog } from './auction/auction-log.ts'
+import { createAuctioneer } from './auction/auctioneer.ts'
+import type { Clock } from './auction/hold-auction.ts'
+import { createRandom } from './auction/random.ts'
+import { createCatalog } from './catalog/catalog.ts'
+import type { Config } from './config.ts'
+import type { Database } from './db/database.ts'
+import { createDisposer } from './disposer.ts'
+import type { Services } from './graphql/context.ts'
+import type { Logger } from './log.ts'
+import { createMemoryRateLimiter } from './rate-limit/memory.ts'
+import { createRedisRateLimiter } from './rate-limit/redis.ts'
+import type { RateLimiter } from './rate-limit/types.ts'
+import { createRedis, type RedisConnection } from './redis/connect.ts'
+import { createMemoryStatsChanges } from './stats/changes-memory.ts'
+import { createRedisStatsChanges } from './stats/changes-redis.ts'
+import { createStatsFeed } from './stats/feed.ts'
+import { createMemoryStatsStore } from './stats/memory.ts'
+import { createRedisStatsStore } from './stats/redis.ts'
+import type { StatsChanges, StatsStore } from './stats/types.ts'
+
+/** Everything behind the API, with what operators are told of it. */
+export interface OpenServices {
+  readonly services: Services
+  readonly rateLimiter: RateLimiter
+  readonly redis: Readonly<Record<string, RedisConnection>>
+  /** Counts that are not in the store yet. */
+  pendingCounts(): number
+  /** Commits the counts that wait; resolves with how many are left. */
+  flushCounts(timeoutMs: number): Promise<number>
+  dispose(): Promise<void>
+}
+
+export interface ServicesDependencies {
+  readonly config: Config
+  readonly database: Database
+  readonly log: Logger
+}
+
+/**
+ * Makes everything behind the API from the configuration: each store in Redis where it names one, else in memory.
+ * @throws where the catalogue cannot be loaded
+ */
+export async function openServices({ config, database, log }: ServicesDependencies): Promise<OpenServices> {
+  const disposer = createDisposer()
+  try {
+    const { prisma } = database
+    const redis = connectRedis(config)
+    const connections = [...new Set(Object.values(redis))]
+    for (const connection of connections) disposer.add(() => connection.dispose())
+    await Promise.all(connections.map((connection) => waitForRedis(connection, log)))
+    const catalog = await createCatalog({
+      prisma,
+      onChange: ({ revision, supplies, bidders }) =>
+        log.info({ revision: Number(revision), supplies: supplies.size, bidders: bidders.size }, 'new catalogue'),
+      onError: (error) => log.warn({ err: error }, 'the catalogue cannot be refreshed: the last one stays in use'),
+      onRecovery: () => log.info('the catalogue can be refreshed again'),
+    })
+    disposer.add(() => catalog.dispose())
+    await Promise.all(Object.entries(redis).map(([purpose, connection]) => untilUp(purpose, connection, log)))
+    for (const [purpose, connection] of Object.entries(redis)) disposer.add(logChanges(purpose, connection, log))
+
+    const policy = { max: config.rateLimitMax, windowMs: config.rateLimitWindowMs }
+    const rateLimiter = redis.rateLimit
+      ? createRedisRateLimiter({ connection: redis.rateLimit, policy })
+      : createMemoryRateLimiter({ policy })
+    disposer.add(() => rateLimiter.dispose())
+
+    const changes: StatsChanges = redis.stats
+      ? createRedisStatsChanges({ connection: redis.stats })
+      : createMemoryStatsChanges()
+    disposer.add(() => changes.dispose())
+    const redisStats =
+      redis.stats &&
+      createRedisStatsStore({
+        connection: redis.stats,
+        changes,
+        onError: (error) => log.error({ err: error }, 'a count cannot be added in Redis: its key holds something else'),
+      })
+    const stats: StatsStore = redisStats ?? createMemoryStatsStore({ changes })
+    disposer.add(() => stats.dispose())
+    const feed = createStatsFeed({
+      store: stats,
+      changes,
+      allSupplyIds: () => catalog.current().supplies.keys(),
+      onError: (error) => log.warn({ err: error }, 'live statistics cannot be read: they go on when they can'),
+    })
+    disposer.add(() => feed.dispose())
+
+    const auctioneer = createAuctioneer({
+      catalog,
+      rateLimiter,
+      stats,
+      house: {
+        simulation: {
+          latencyFactor: config.simulatedLatencyFactor,
+          noBidProbability: config.noBidProbability,
+          random: createRandom(config.simulationSeed ?? randomInt(2 ** 32)),
+        },
+        clock: SYSTEM_CLOCK,
+        newAuctionId: createAuctionIds(),
+      },
+      onAuction: createAuctionLog(log),
+    })
+    return {
+      services: { auctioneer, catalog, stats, feed, prisma },
+      rateLimiter,
+      redis,
+      pendingCounts: () => redisStats?.pending() ?? 0,
+      flushCounts: async (timeoutMs) => (await redisStats?.flush(timeoutMs)) ?? 0,
+      dispose: () => disposer.dispose(),
+    }
+  } catch (error) {
+    await disposer.dispose()
+    throw error
+  }
+}
+
+/** One connection for each purpose; purposes that name the same Redis share one. */
+function connectRedis(config: Config): { rateLimit?: RedisConnection; stats?: RedisConnection } {
+  const rateLimitUrl = config.redisRateLimitUrl ?? config.redisUrl
+  const statsUrl = config.redisStatsUrl ?? config.redisUrl
+  const rateLimit = rateLimitUrl && createRedis({ url: rateLimitUrl, name: 'auction-rate-limit' })
+  if (rateLimit && rateLimitUrl === statsUrl) return { rateLimit, stats: rateLimit }
+  const stats = statsUrl && createRedis({ url: statsUrl, name: 'auction-stats' })
+  return { ...(rateLimit && { rateLimit }), ...(stats && { stats }) }
+}
+
+/** A service that does not wait would meet its first requests with a limit of its own. */
+async function untilUp(purpose: string, connection: RedisConnection, log: Logger): Promise<void> {
+  if (await connection.whenUp(REDIS_START_TIMEOUT_MS)) return
+  log.warn(`redis.${purpose} cannot be reached (${connection.lastError()?.message}): ${AWAY}`)
+}
+
+/** Logs that a Redis was lost and that it is back, each once. Returns the function that ends it. */
+function logChanges(purpose: string, connection: RedisConnection, log: Logger): () => void {
+  let isUp = connection.state() === 'up'
+  const stopDown = connection.onDown(() => {
+    if (isUp) log.warn(`redis.${purpose} was lost: ${AWAY}`)
+    isUp = false
+  })
+  const stopUp = connection.onUp(() => {
+    if (!isUp) log.info(`redis.${purpose} is back`)
+    isUp = true
+  })
+  return () => {
+    stopDown()
+    stopUp()
+  }
+}
+
+const AWAY = 'auctions go on, with limits of this process and counts that wait in memory'
+/** How long the start waits for a Redis before it goes on without, in milliseconds. */
+const REDIS_START_TIMEOUT_MS = 2000
+/** Waits a little for Redis, so that the first requests find it; then, and whenever it goes or comes, the log says so. */
+async function waitForRedis(connection: RedisConnection, log: Logger): Promise<void> {
+  const away = () => {
+    const reason = connection.lastError()?.message ?? 'no answer'
+    log.warn(`Redis is away (${reason}): auctions go on, limits hold per process, counts wait in memory`)
+  }
+  if (!(await connection.whenUp(REDIS_WAIT_MS))) away()
+  connection.onUp(() => log.info('Redis is back'))
+  let lastDown = Number.NEGATIVE_INFINITY
+  connection.onDown(() => {
+    if (performance.now() - lastDown > REDIS_LOG_INTERVAL_MS) away()
+    lastDown = performance.now()
+  })
+}
+
+/** How long a start waits for Redis, in milliseconds. */
+const REDIS_WAIT_MS = 2000
+/** Losses of one connection that follow each other so closely are told of once, in milliseconds. */
+const REDIS_LOG_INTERVAL_MS = 5000
+const SYSTEM_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const SRC = resolve(import.meta.dirname, '../../src')
+
+/** What each file of src imports: packages by name, the project's own files by their path in src. */
+const imports = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !file.startsWith('generated'))
+  .map((file) => {
+    const text = readFileSync(join(SRC, file), 'utf8')
+    const names = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name ?? '')
+    const imported = names.map((name) =>
+      name.startsWith('.') ? relative(SRC, resolve(SRC, dirname(file), name)) : name,
+    )
+    return { file, text, imported }
+  })
+
+function offenders(inFolders: RegExp, forbidden: RegExp): string[] {
+  return imports
+    .filter(({ file }) => inFolders.test(file))
+    .flatMap(({ file, imported }) =>
+      imported.filter((name) => forbidden.test(name)).map((name) => `${file} -> ${name}`),
+    )
+}
+
+describe('import directions', () => {
+  it('should see every file of src', () => {
+    expect(imports.length).toBeGreaterThan(50)
+    expect(imports.find(({ file }) => file === 'app.ts')?.imported).toContain('services.ts')
+  })
+
+  it('should keep the auction core free of Prisma, Redis and GraphQL', () => {
+    expect(
+      offenders(/^auction\//, /^(@?prisma|ioredis|graphql|@pothos|generated|db\/|redis\/|graphql\/|server\/)/),
+    ).toEqual([])
+  })
+
+  it('should keep the domains free of the API and the server', () => {
+    expect(
+      offenders(/^(auction|catalog|rate-limit|stats|db|redis)\//, /^(graphql|server|cli)\/|^graphql(-yoga|-ws)?$/),
+    ).toEqual([])
+  })
+
+  it('should let the statistics and the limits know nothing of the database', () => {
+    expect(offenders(/^(rate-limit|stats)\//, /^(@prisma|pg$|generated|db\/)/)).toEqual([])
+  })
+
+  it('should let nothing but entry points import the commands', () => {
+    expect(offenders(/^(?!cli\/|main\.ts)/, /^cli\//)).toEqual([])
+  })
+
+  it('should read process.env in entry points alone', () => {
+    const readers = imports.filter(({ text }) => text.includes('process.env')).map(({ file }) => file)
+    expect(readers.filter((file) => file !== 'main.ts' && !file.startsWith('cli/'))).toEqual([])
+  })
+})
