@@ -1,12 +1,12 @@
 /** Closes what was opened, the newest first, each once, whatever fails. */
 export interface Disposer {
-  add(close: () => Promise<unknown> | void): void
+  add(close: () => unknown): void
   /** @throws the first error that a closing threw, after all were tried */
   dispose(): Promise<void>
 }
 
 export function createDisposer(): Disposer {
-  const closings: (() => Promise<unknown> | void)[] = []
+  const closings: (() => unknown)[] = []
   return {
     add: (close) => void closings.push(close),
     async dispose() {

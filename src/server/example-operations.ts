@@ -3,11 +3,16 @@ import type { CatalogSnapshot } from '../catalog/types.ts'
 /** One tab of GraphiQL. */
 export interface ExampleTab {
   readonly query: string
-  readonly variables?: string
+}
+
+export interface ExampleRequest {
+  readonly supplyId: string
+  readonly ip: string
+  readonly country: string
 }
 
 /** A request that the catalogue can serve: its first supply, in the country where most bidders buy from it. */
-export function exampleRequest({ supplies }: CatalogSnapshot): { supplyId: string; ip: string; country: string } {
+export function exampleRequest({ supplies }: CatalogSnapshot): ExampleRequest {
   const [supply] = supplies.values()
   const [country] = [...(supply?.biddersByCountry ?? [])].sort(([, a], [, b]) => b.length - a.length)[0] ?? ['US']
   return { supplyId: supply?.id ?? 'supply1', ip: '203.0.113.7', country }
@@ -15,25 +20,22 @@ export function exampleRequest({ supplies }: CatalogSnapshot): { supplyId: strin
 
 /** GraphiQL's tabs on a first visit. */
 export function exampleTabs(catalog: CatalogSnapshot): ExampleTab[] {
-  const variables = JSON.stringify({ input: { ...exampleRequest(catalog), tmax: 200 } }, null, 2)
-  return [{ query: LIVE_STATISTICS }, { query: RUN_AUCTION, variables }, { query: SUPPLIES }, { query: STATISTICS }]
+  return [runAuction(exampleRequest(catalog)), LIVE_STATISTICS, SUPPLIES, STATISTICS].map((query) => ({ query }))
 }
 
-const LIVE_STATISTICS = `# Live statistics: press play, then run auctions in the next tab and watch this one.
-subscription LiveStatistics {
-  statsUpdated {
-    supplyId
-    totalRequests
-    requestsPerCountry { country requests }
-    bidders { bidderId wins losses noBids timeouts totalRevenue }
-  }
-}
-`
-
-const RUN_AUCTION = `# Sells one impression. Each IP address may do so three times a minute: change ip to go on.
-# The tab "Supplies" lists what can be named here.
-mutation RunAuction($input: RunAuctionInput!) {
-  runAuction(input: $input) {
+/** The input is in the text, where it is seen and changed at once. */
+function runAuction({ supplyId, ip, country }: ExampleRequest): string {
+  return `# Sells one impression: press play. One IP address may
+# do so three times a minute: change it to go on.
+mutation RunAuction {
+  runAuction(
+    input: {
+      supplyId: ${JSON.stringify(supplyId)}
+      ip: ${JSON.stringify(ip)}
+      country: ${JSON.stringify(country)}
+      tmax: 200
+    }
+  ) {
     __typename
     ... on Auction {
       id
@@ -50,6 +52,22 @@ mutation RunAuction($input: RunAuctionInput!) {
   }
 }
 `
+}
+
+const LIVE_STATISTICS = `# Live statistics. Press play and leave this window
+# as it is: run auctions in a second one, and watch.
+subscription LiveStatistics {
+  statsUpdated {
+    supplyId
+    totalRequests
+    requestsPerCountry { country requests }
+    bidders {
+      bidderId wins losses noBids timeouts
+      totalRevenue
+    }
+  }
+}
+`
 
 const SUPPLIES = `# What can be sold, and to whom.
 query Supplies {
@@ -63,13 +81,17 @@ query Supplies {
 }
 `
 
-const STATISTICS = `# The statistics of every supply that has had a request.
+const STATISTICS = `# The statistics of every supply that has had
+# a request.
 query Statistics {
   stats {
     supplyId
     totalRequests
     requestsPerCountry { country requests }
-    bidders { bidderId wins losses noBids timeouts totalRevenue }
+    bidders {
+      bidderId wins losses noBids timeouts
+      totalRevenue
+    }
   }
 }
 `

@@ -41,7 +41,10 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<void
   while (auctioneer.inFlight() > 0 && performance.now() < deadline) await delay(POLL_MS)
   await feed.dispose()
   await webSocket.dispose()
+  // An answer that was begun before leaves its connection open.
+  const closingIdle = setInterval(() => http.closeIdleConnections(), POLL_MS)
   await Promise.race([closed, delay(Math.max(0, deadline - performance.now()), undefined, { ref: false })])
+  clearInterval(closingIdle)
   http.closeAllConnections()
   const uncommitted = await opened.flushCounts(Math.max(MIN_FLUSH_MS, deadline - performance.now()))
 

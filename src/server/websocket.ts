@@ -15,6 +15,7 @@ import { operationUnknown, toClientError } from '../graphql/errors.ts'
 import type { Operations } from '../graphql/operations.ts'
 import { formatError } from './json-response.ts'
 import { MAX_BODY_BYTES } from './read-body.ts'
+import { createSender, keepAlive } from './websocket-client.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
 export interface WebSocketDependencies {
@@ -71,15 +72,15 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
       return
     }
-    sockets.handleUpgrade(request, socket, head, open)
+    sockets.handleUpgrade(request, socket, head, (client) => open(client, socket))
   }
 
-  function open(socket: WebSocket): void {
+  function open(socket: WebSocket, connection: Duplex): void {
     const stopPinging = keepAlive(socket)
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        send: (data) => send(socket, data),
+        send: createSender(socket, connection),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listener) => {
           socket.on('message', (data) => {
@@ -122,37 +123,6 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   }
 }
 
-/**
- * Sends a message. While a client is slow to take what it was sent, the promise makes its subscriptions wait; a client
- * that leaves more than MAX_BUFFERED_BYTES untaken is cut off.
- */
-function send(socket: WebSocket, data: string): Promise<void> | void {
-  if (socket.readyState !== socket.OPEN) return
-  if (socket.bufferedAmount > MAX_BUFFERED_BYTES) return socket.terminate()
-  if (socket.bufferedAmount < HIGH_WATER_BYTES) return socket.send(data)
-  return new Promise((resolve) => socket.send(data, () => resolve()))
-}
-
-/** Pings a client and cuts it off where it does not answer. Returns the function that ends it. */
-function keepAlive(socket: WebSocket): () => void {
-  let answered = true
-  const timer = setInterval(() => {
-    if (!answered) return socket.terminate()
-    answered = false
-    socket.ping()
-  }, KEEP_ALIVE_MS)
-  socket.on('pong', () => {
-    answered = true
-  })
-  return () => clearInterval(timer)
-}
-
-/** What a client may leave untaken before it is cut off, in bytes. */
-export const MAX_BUFFERED_BYTES = 1024 * 1024
-/** What a client may leave untaken before its subscriptions wait for it, in bytes. */
-const HIGH_WATER_BYTES = 16 * 1024
-/** Each client is pinged so often, and cut off where it did not answer by the next time, in milliseconds. */
-const KEEP_ALIVE_MS = 12_000
 /** How long clients may take to say goodbye, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000
 const GOING_AWAY = 1001

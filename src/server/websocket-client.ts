@@ -1,0 +1,49 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+
+/**
+ * Makes the function that sends messages to one client. What is sent within one turn of the event loop goes out in one
+ * write. While a client is slow to take what it was sent, the promise makes its subscriptions wait; a client that leaves
+ * more than MAX_BUFFERED_BYTES untaken is cut off.
+ * @param connection the connection that the WebSocket was made on
+ */
+export function createSender(socket: WebSocket, connection: Duplex): (data: string) => Promise<void> | void {
+  let isCorked = false
+  function uncork(): void {
+    isCorked = false
+    connection.uncork()
+  }
+
+  return (data) => {
+    if (socket.readyState !== socket.OPEN) return
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) return socket.terminate()
+    if (!isCorked) {
+      isCorked = true
+      connection.cork()
+      process.nextTick(uncork)
+    }
+    if (socket.bufferedAmount < HIGH_WATER_BYTES) return socket.send(data)
+    return new Promise((resolve) => socket.send(data, () => resolve()))
+  }
+}
+
+/** Pings a client and cuts it off where it does not answer. Returns the function that ends it. */
+export function keepAlive(socket: WebSocket): () => void {
+  let answered = true
+  const timer = setInterval(() => {
+    if (!answered) return socket.terminate()
+    answered = false
+    socket.ping()
+  }, KEEP_ALIVE_MS)
+  socket.on('pong', () => {
+    answered = true
+  })
+  return () => clearInterval(timer)
+}
+
+/** What a client may leave untaken before it is cut off, in bytes. */
+export const MAX_BUFFERED_BYTES = 1024 * 1024
+/** What a client may leave untaken before its subscriptions wait for it, in bytes. */
+const HIGH_WATER_BYTES = 64 * 1024
+/** Each client is pinged so often, and cut off where it did not answer by the next time, in milliseconds. */
+const KEEP_ALIVE_MS = 12_000
