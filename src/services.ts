@@ -50,17 +50,17 @@ export async function openServices({ config, database, log }: ServicesDependenci
     const redis = connectRedis(config)
     const connections = [...new Set(Object.values(redis))]
     for (const connection of connections) disposer.add(() => connection.dispose())
-    await Promise.all(connections.map((connection) => waitForRedis(connection, log)))
+    for (const stop of await Promise.all(connections.map((connection) => waitForRedis(connection, log))))
+      disposer.add(stop)
     const catalog = await createCatalog({
       prisma,
+      turns: database.turns,
       onChange: ({ revision, supplies, bidders }) =>
         log.info({ revision: Number(revision), supplies: supplies.size, bidders: bidders.size }, 'new catalogue'),
       onError: (error) => log.warn({ err: error }, 'the catalogue cannot be refreshed: the last one stays in use'),
       onRecovery: () => log.info('the catalogue can be refreshed again'),
     })
     disposer.add(() => catalog.dispose())
-    await Promise.all(Object.entries(redis).map(([purpose, connection]) => untilUp(purpose, connection, log)))
-    for (const [purpose, connection] of Object.entries(redis)) disposer.add(logChanges(purpose, connection, log))
 
     const policy = { max: config.rateLimitMax, windowMs: config.rateLimitWindowMs }
     const rateLimiter = redis.rateLimit
@@ -128,21 +128,20 @@ function connectRedis(config: Config): { rateLimit?: RedisConnection; stats?: Re
   return { ...(rateLimit && { rateLimit }), ...(stats && { stats }) }
 }
 
-/** A service that does not wait would meet its first requests with a limit of its own. */
-async function untilUp(purpose: string, connection: RedisConnection, log: Logger): Promise<void> {
-  if (await connection.whenUp(REDIS_START_TIMEOUT_MS)) return
-  log.warn(`redis.${purpose} cannot be reached (${connection.lastError()?.message}): ${AWAY}`)
-}
-
-/** Logs that a Redis was lost and that it is back, each once. Returns the function that ends it. */
-function logChanges(purpose: string, connection: RedisConnection, log: Logger): () => void {
-  let isUp = connection.state() === 'up'
+/**
+ * Waits a little for Redis, so that the first requests find it. From then on the log says that it was lost and that it is
+ * back, each once. Returns the function that ends that.
+ */
+async function waitForRedis(connection: RedisConnection, log: Logger): Promise<() => void> {
+  const away = (what: string) => log.warn(`${what}: auctions go on, limits hold per process, counts wait in memory`)
+  let isUp = await connection.whenUp(REDIS_WAIT_MS)
+  if (!isUp) away(`Redis cannot be reached (${connection.lastError()?.message ?? 'no answer'})`)
   const stopDown = connection.onDown(() => {
-    if (isUp) log.warn(`redis.${purpose} was lost: ${AWAY}`)
+    if (isUp) away('Redis was lost')
     isUp = false
   })
   const stopUp = connection.onUp(() => {
-    if (!isUp) log.info(`redis.${purpose} is back`)
+    if (!isUp) log.info('Redis is back')
     isUp = true
   })
   return () => {
@@ -151,26 +150,6 @@ function logChanges(purpose: string, connection: RedisConnection, log: Logger): 
   }
 }
 
-const AWAY = 'auctions go on, with limits of this process and counts that wait in memory'
-/** How long the start waits for a Redis before it goes on without, in milliseconds. */
-const REDIS_START_TIMEOUT_MS = 2000
-/** Waits a little for Redis, so that the first requests find it; then, and whenever it goes or comes, the log says so. */
-async function waitForRedis(connection: RedisConnection, log: Logger): Promise<void> {
-  const away = () => {
-    const reason = connection.lastError()?.message ?? 'no answer'
-    log.warn(`Redis is away (${reason}): auctions go on, limits hold per process, counts wait in memory`)
-  }
-  if (!(await connection.whenUp(REDIS_WAIT_MS))) away()
-  connection.onUp(() => log.info('Redis is back'))
-  let lastDown = Number.NEGATIVE_INFINITY
-  connection.onDown(() => {
-    if (performance.now() - lastDown > REDIS_LOG_INTERVAL_MS) away()
-    lastDown = performance.now()
-  })
-}
-
 /** How long a start waits for Redis, in milliseconds. */
 const REDIS_WAIT_MS = 2000
-/** Losses of one connection that follow each other so closely are told of once, in milliseconds. */
-const REDIS_LOG_INTERVAL_MS = 5000
 const SYSTEM_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }

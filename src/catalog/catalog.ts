@@ -6,6 +6,11 @@ export interface CatalogOptions {
   readonly prisma: PrismaClient
   /** How long between two looks at the revision, in milliseconds; 1000 by default. */
   readonly pollIntervalMs?: number
+  /**
+   * A number that grows by one with each statement or transaction in the database, where that can be told: while it
+   * stands still, the revision is not looked at.
+   */
+  readonly turns?: (() => number) | undefined
   /** Told of each new snapshot, after `current()` gives it; not of the first. */
   readonly onChange?: (snapshot: CatalogSnapshot) => void
   /** Told that the catalogue cannot be refreshed: once, until it could be again. The last snapshot stays in use. */
@@ -21,9 +26,11 @@ export interface CatalogOptions {
  * @throws where the catalogue cannot be loaded at first
  */
 export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
-  const { prisma, pollIntervalMs = POLL_INTERVAL_MS, onChange, onError, onRecovery } = options
+  const { prisma, pollIntervalMs = POLL_INTERVAL_MS, turns, onChange, onError, onRecovery } = options
   let snapshot = await loadSnapshot({ prisma })
   let failing = false
+  /** The turns at the last look, where it was the only one since the number was read; else another look is due. */
+  let turnsSeen: number | undefined
   let disposed = false
   let timer: NodeJS.Timeout | undefined
   let inFlight: Promise<void> | undefined
@@ -66,12 +73,15 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
   }
 
   async function look(): Promise<void> {
+    const turnsBefore = turns?.()
+    if (turnsBefore !== undefined && turnsBefore === turnsSeen) return
     try {
       // Not "greater": a database that was restored from a backup has an older revision, and is right.
       if ((await readRevision(prisma)) !== snapshot.revision) {
         snapshot = await loadSnapshot({ prisma })
         onChange?.(snapshot)
       }
+      if (turnsBefore !== undefined) turnsSeen = turns?.() === turnsBefore + 1 ? turnsBefore + 1 : undefined
       if (failing) onRecovery?.()
       failing = false
     } catch (error) {

@@ -16,6 +16,11 @@ export interface Postgres {
   readonly connectionString: string
   /** PGlite in the data folder, in this process or another one, rather than a server. */
   readonly embedded: boolean
+  /**
+   * Where it can be told at no cost, a number that grows by one with each statement or transaction of whichever process:
+   * where it stands still, nothing was changed.
+   */
+  readonly turns: (() => number) | undefined
   dispose(): Promise<void>
 }
 
@@ -44,10 +49,10 @@ type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir'>
  */
 export async function openPostgres(config: DatabaseConfig, options: OpenOptions): Promise<Postgres> {
   if (config.databaseUrl !== undefined) {
-    return { connectionString: config.databaseUrl, embedded: false, async dispose() {} }
+    return { connectionString: config.databaseUrl, embedded: false, turns: undefined, async dispose() {} }
   }
-  const { connectionString, dispose } = await openEmbedded({ dataDir: config.dataDir, command: options.command })
-  return { connectionString, embedded: true, dispose }
+  const { connectionString, turns, dispose } = await openEmbedded({ dataDir: config.dataDir, command: options.command })
+  return { connectionString, embedded: true, turns, dispose }
 }
 
 /**
@@ -57,7 +62,7 @@ export async function openPostgres(config: DatabaseConfig, options: OpenOptions)
  */
 export async function openDatabase(config: DatabaseConfig, options: OpenOptions): Promise<Database> {
   const postgres = await openPostgres(config, options)
-  const { connectionString, embedded } = postgres
+  const { connectionString, embedded, turns } = postgres
   const prisma = createPrismaClient({
     connectionString,
     maxConnections: embedded ? EMBEDDED_MAX_CONNECTIONS : MAX_CONNECTIONS,
@@ -76,5 +81,5 @@ export async function openDatabase(config: DatabaseConfig, options: OpenOptions)
     await dispose()
     throw error
   }
-  return { prisma, connectionString, embedded, ping, dispose }
+  return { prisma, connectionString, embedded, turns, ping, dispose }
 }

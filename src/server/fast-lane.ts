@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Services } from '../graphql/context.ts'
+import { toClientError } from '../graphql/errors.ts'
 import type { Operations, Variables } from '../graphql/operations.ts'
 import { sendResult } from './json-response.ts'
 import { isJsonContent, resultMediaType } from './media-type.ts'
@@ -13,9 +14,11 @@ export type FastLane = (request: IncomingMessage, response: ServerResponse, body
 export interface FastLaneDependencies {
   readonly operations: Operations
   readonly services: Services
+  /** Called with each error that is a bug. */
+  readonly onUnexpected: (error: unknown) => void
 }
 
-export function createFastLane({ operations, services }: FastLaneDependencies): FastLane {
+export function createFastLane({ operations, services, onUnexpected }: FastLaneDependencies): FastLane {
   return (request, response, body) => {
     const { headers } = request
     if (!isJsonContent(headers['content-type'])) return false
@@ -26,9 +29,17 @@ export function createFastLane({ operations, services }: FastLaneDependencies): 
     const operation = operations.find(parameters.query, parameters.operationName)
     if (!operation || operation.type === 'subscription') return false
 
-    const result = operation.run({ services }, parameters.variables)
-    if (result instanceof Promise) void result.then((settled) => sendResult(response, settled, mediaType))
-    else sendResult(response, result, mediaType)
+    // Nothing here is expected to throw; where it does, this request fails and the service goes on.
+    const fail = (error: unknown) => {
+      sendResult(response, { errors: [toClientError(error, onUnexpected)] }, mediaType)
+    }
+    try {
+      const result = operation.run({ services }, parameters.variables)
+      if (result instanceof Promise) result.then((settled) => sendResult(response, settled, mediaType)).catch(fail)
+      else sendResult(response, result, mediaType)
+    } catch (error) {
+      fail(error)
+    }
     return true
   }
 }

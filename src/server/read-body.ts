@@ -30,7 +30,6 @@ export function readBody(request: IncomingMessage, response: ServerResponse, onB
   request.on('end', () => {
     if (!refused) onBody(more ? Buffer.concat(more, length) : (first ?? EMPTY))
   })
-  request.on('error', ignoreAbort)
 }
 
 /** The rest of the body is read and dropped, within bounds, so that the client gets to see the answer. */
@@ -40,8 +39,6 @@ function refuse(request: IncomingMessage, response: ServerResponse): void {
   const timer = setTimeout(() => request.destroy(), DRAIN_MS)
   request.once('close', () => clearTimeout(timer))
 }
-
-function ignoreAbort(): void {}
 
 /** The most bytes that a request's body may have. */
 export const MAX_BODY_BYTES = 100_000

@@ -24,6 +24,8 @@ export interface EmbeddedDatabase {
   readonly connectionString: string
   /** Whether this process holds the database, rather than using another's. */
   readonly owner: boolean
+  /** In the owner, a number that grows with each statement or transaction, of whichever process. */
+  readonly turns: (() => number) | undefined
   dispose(): Promise<void>
 }
 
@@ -76,6 +78,7 @@ async function own(dataDir: string, command: string): Promise<EmbeddedDatabase |
   return {
     connectionString: connectionStringFor(ownership.owner.socket),
     owner: true,
+    turns: gate.turns,
     async dispose() {
       await gate.dispose()
       await (await backend).close()
@@ -97,7 +100,7 @@ async function attach(owner: Owner, command: string, timeoutMs: number): Promise
   } catch {
     return undefined
   }
-  return { connectionString, owner: false, async dispose() {} }
+  return { connectionString, owner: false, turns: undefined, async dispose() {} }
 }
 
 async function prepare(dataDir: string): Promise<string> {

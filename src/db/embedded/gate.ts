@@ -18,6 +18,8 @@ const INTERNAL_ERROR = 'XX000'
 export interface Gate {
   /** Serves one client until it leaves. */
   serve(client: Duplex): void
+  /** How many statements and transactions its clients have ended: where it stands still, nothing was changed. */
+  turns(): number
   /** Refuses new clients, waits for the present ones to leave or else disconnects them. The backend stays open. */
   dispose(): Promise<void>
 }
@@ -43,6 +45,7 @@ export function createGate(options: GateOptions): Gate {
   const clients = new Map<Duplex, Promise<void>>()
   const takeTurn = createTurns()
   let closing = false
+  let turns = 0
   let greeting: Promise<Uint8Array> | undefined
 
   async function execute(messages: Uint8Array): Promise<Uint8Array> {
@@ -87,6 +90,7 @@ export function createGate(options: GateOptions): Gate {
         used = true
         const answer = await execute(request.bytes)
         if (endsIdle(answer)) {
+          turns++
           endTurn()
           endTurn = undefined
         } else {
@@ -109,6 +113,8 @@ export function createGate(options: GateOptions): Gate {
   }
 
   return {
+    turns: () => turns,
+
     serve(client) {
       // A client that breaks off ends its own loop above; nobody else is to hear of it.
       client.on('error', () => {})

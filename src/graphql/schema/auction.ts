@@ -1,4 +1,5 @@
 import type { Auction, AuctionRequest, AuctionResult, BidderOutcome, BidderResponse } from '../../auction/types.ts'
+import type { Bidder } from '../../catalog/types.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../context.ts'
 import { badUserInput, rateLimited } from '../errors.ts'
@@ -9,16 +10,20 @@ const BidderOutcomeType = builder.enumType('BidderOutcome', {
   values: ['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const satisfies readonly BidderOutcome[],
 })
 
-const BidderResponseType = builder.objectRef<BidderResponse>('BidderResponse').implement({
+/** A response as the API tells it: made once for each, so that no field needs a resolver. */
+interface BidderResponseFields {
+  readonly bidderId: string
+  readonly outcome: BidderOutcome
+  readonly price: number | null
+  readonly latencyMs: number | null
+}
+
+const BidderResponseType = builder.objectRef<BidderResponseFields>('BidderResponse').implement({
   description: 'What one bidder answered in one auction.',
   fields: (t) => ({
     bidderId: t.exposeID('bidderId'),
     outcome: t.expose('outcome', { type: BidderOutcomeType }),
-    price: t.float({
-      nullable: true,
-      description: 'The price bid; null unless WON or LOST.',
-      resolve: ({ priceCents }) => (priceCents === null ? null : priceCents / 100),
-    }),
+    price: t.exposeFloat('price', { nullable: true, description: 'The price bid; null unless WON or LOST.' }),
     latencyMs: t.exposeFloat('latencyMs', {
       nullable: true,
       description: 'How long the bidder took; for TIMED_OUT how long it would have taken, where that is known.',
@@ -26,20 +31,32 @@ const BidderResponseType = builder.objectRef<BidderResponse>('BidderResponse').i
   }),
 })
 
-const AuctionType = builder.objectRef<Auction & { winner: NonNullable<Auction['winner']> }>('Auction').implement({
+interface AuctionFields {
+  readonly id: string
+  readonly supplyId: string
+  readonly country: string
+  readonly tmax: number
+  readonly winner: Bidder
+  readonly price: number
+  readonly responses: readonly BidderResponseFields[]
+  readonly startedAt: Date
+  readonly durationMs: number
+}
+
+const AuctionType = builder.objectRef<AuctionFields>('Auction').implement({
   description: 'An impression that was sold.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'UUIDv7.' }),
     supplyId: t.exposeID('supplyId'),
     country: t.expose('country', { type: 'CountryCode' }),
-    tmax: t.exposeInt('tmaxMs'),
-    winner: t.field({ type: BidderType, resolve: ({ winner }) => winner }),
-    price: t.float({ description: 'What the winner pays.', resolve: ({ priceCents }) => priceCents / 100 }),
+    tmax: t.exposeInt('tmax'),
+    winner: t.expose('winner', { type: BidderType }),
+    price: t.exposeFloat('price', { description: 'What the winner pays.' }),
     responses: t.expose('responses', {
       type: [BidderResponseType],
       description: 'One per eligible bidder, by bidder id.',
     }),
-    startedAt: t.field({ type: 'DateTime', resolve: ({ startedAtMs }) => new Date(startedAtMs) }),
+    startedAt: t.expose('startedAt', { type: 'DateTime' }),
     durationMs: t.exposeFloat('durationMs', {
       description: 'From the first bidder asked to the winner known, in milliseconds.',
     }),
@@ -78,7 +95,7 @@ const NoEligibleBiddersErrorType = builder.objectRef<NoEligibleBiddersError>('No
 interface NoBidsError {
   readonly message: string
   readonly auctionId: string
-  readonly responses: readonly BidderResponse[]
+  readonly responses: readonly BidderResponseFields[]
 }
 
 const NoBidsErrorType = builder.objectRef<NoBidsError>('NoBidsError').implement({
@@ -90,11 +107,7 @@ const NoBidsErrorType = builder.objectRef<NoBidsError>('NoBidsError').implement(
   }),
 })
 
-type RunAuctionResult =
-  | (Auction & { winner: NonNullable<Auction['winner']> })
-  | SupplyNotFoundError
-  | NoEligibleBiddersError
-  | NoBidsError
+type RunAuctionResult = AuctionFields | SupplyNotFoundError | NoEligibleBiddersError | NoBidsError
 
 const RunAuctionResultType = builder.unionType('RunAuctionResult', {
   types: [AuctionType, SupplyNotFoundErrorType, NoEligibleBiddersErrorType, NoBidsErrorType],
@@ -152,17 +165,29 @@ function toGraphQL(result: AuctionResult, context: GraphQLContext): RunAuctionRe
     const { supplyId, country } = result
     return { message: `No bidder of ${JSON.stringify(supplyId)} buys in ${country}.`, supplyId, country }
   }
-  const { auction } = result
-  if (isSold(auction)) return auction
+  return toFields(result.auction)
+}
+
+/** An auction as the API tells it: prices become Floats here. */
+function toFields(auction: Auction): AuctionFields | NoBidsError {
+  const { id, supplyId, country, tmaxMs, winner, priceCents, startedAtMs, durationMs } = auction
+  const responses = auction.responses.map(toResponseFields)
+  if (!winner) return { message: 'Every bidder that was asked declined or timed out.', auctionId: id, responses }
   return {
-    message: 'Every bidder that was asked declined or timed out.',
-    auctionId: auction.id,
-    responses: auction.responses,
+    id,
+    supplyId,
+    country,
+    tmax: tmaxMs,
+    winner,
+    price: priceCents / 100,
+    responses,
+    startedAt: new Date(startedAtMs),
+    durationMs,
   }
 }
 
-function isSold(auction: Auction): auction is Auction & { winner: NonNullable<Auction['winner']> } {
-  return auction.winner !== null
+function toResponseFields({ bidderId, outcome, priceCents, latencyMs }: BidderResponse): BidderResponseFields {
+  return { bidderId, outcome, price: priceCents === null ? null : priceCents / 100, latencyMs }
 }
 
 const MIN_TMAX_MS = 1

@@ -1,0 +1,75 @@
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { LOADER_CPU, pinned, spawnTied } from './server.mjs'
+
+/** Of all requests so many may fail before a run counts for nothing. */
+const MAX_ERROR_SHARE = 0.001
+export const CONNECTIONS = 64
+
+/** Starts a module of this folder in a process of its own, beside the load generator, with an IPC channel. */
+export function forkOnLoaderCpu(module) {
+  const file = fileURLToPath(new URL(module, import.meta.url))
+  const [command, ...args] = pinned(LOADER_CPU, process.execPath, [file])
+  return spawnTied(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+}
+
+/** Starts a load generator in a process of its own. */
+export function startLoader() {
+  const child = forkOnLoaderCpu('loader-process.mjs')
+
+  async function run(server, options = {}) {
+    child.send({
+      url: server.url,
+      body: server.body,
+      supplies: server.supplies,
+      protocol: 'http',
+      connections: CONNECTIONS,
+      pace: { concurrency: CONNECTIONS },
+      tmaxMs: 200,
+      ...options,
+    })
+    const [report] = await once(child, 'message')
+    const total = report.answers + report.errors
+    if (total === 0 || report.errors / total > (options.maxErrorShare ?? MAX_ERROR_SHARE)) {
+      throw new Error(
+        `${server.name}: ${report.errors} of ${total} requests failed: ${JSON.stringify(report.errorsByCode)}`,
+      )
+    }
+    return report
+  }
+
+  return {
+    /** Loads a server for a time; the report, with the server's CPU time per answer in microseconds. */
+    async measure(server, options) {
+      const before = server.cpuNs()
+      const report = await run(server, options)
+      return { ...report, cpuUs: (server.cpuNs() - before) / 1000 / report.answers }
+    },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.disconnect()
+      await exited
+    },
+  }
+}
+
+/**
+ * Measures several cases in turn, round by round, so that what else the machine does meets all alike.
+ * @param cases name -> { server, options }
+ * @returns name -> its rounds' reports
+ */
+export async function interleave(loader, cases, { rounds, seconds, warmUpSeconds = Math.max(2, seconds), progress }) {
+  const results = new Map(cases.map(({ name }) => [name, []]))
+  for (const { name, server, options } of cases) {
+    progress?.(`warm-up: ${name}`)
+    await loader.measure(server, { durationMs: warmUpSeconds * 1000, ...options })
+  }
+  for (let round = 1; round <= rounds; round++) {
+    progress?.(`round ${round} of ${rounds}`)
+    for (const { name, server, options } of cases) {
+      results.get(name).push(await loader.measure(server, { durationMs: seconds * 1000, ...options }))
+    }
+  }
+  return results
+}

@@ -1,0 +1,68 @@
+import { atMost, fixed, medianOf, table } from '../numbers.mjs'
+import { startPeer, startService } from '../server.mjs'
+
+export const title = 'Own overhead, with simulated latency on'
+
+const LOADS = [0.1, 0.5, 0.8]
+const TMAX_MS = 100
+/** Enough to saturate a server whose every auction takes TMAX_MS. */
+const SATURATING = 2000
+const LATENCY_FACTOR = '1.5'
+const GOAL_LOAD = 0.5
+const GOAL_P99_MS = 2
+const GOAL_ABOVE_RAW_MS = 1
+
+/** Requests at a constant rate, each timed from when it was due; what is shown is the answer time less the bidders'. */
+export async function run({ loader, use, progress, settings }) {
+  const env = { SIMULATED_LATENCY_FACTOR: LATENCY_FACTOR }
+  const us = await use(startService({ env }))
+  const raw = await use(startPeer('raw', { env }))
+  const durationMs = settings.seconds * 1000
+  const at = (pace) => ({ pace, durationMs, tmaxMs: TMAX_MS, connections: SATURATING, maxErrorShare: 0.01 })
+
+  progress('saturation')
+  const saturating = at({ concurrency: SATURATING })
+  for (const server of [us, raw]) await loader.measure(server, saturating)
+  const { throughput: saturation } = await loader.measure(us, saturating)
+
+  const measured = []
+  for (const load of LOADS) {
+    const options = at({ ratePerSecond: Math.max(1, Math.round(saturation * load)) })
+    const reports = { us: [], raw: [] }
+    for (let round = 0; round <= settings.rounds; round++) {
+      progress(`${load * 100} % of saturation: ${round === 0 ? 'warm-up' : `round ${round} of ${settings.rounds}`}`)
+      for (const [name, server] of Object.entries({ us, raw })) {
+        const report = await loader.measure(server, options)
+        if (round > 0) reports[name].push(report)
+      }
+    }
+    const figure = (name, percentile) => medianOf(reports[name], ({ ownMs }) => ownMs[percentile])
+    measured.push({
+      load,
+      rate: options.pace.ratePerSecond,
+      us: { p50: figure('us', 'p50'), p99: figure('us', 'p99') },
+      raw: { p50: figure('raw', 'p50'), p99: figure('raw', 'p99') },
+    })
+  }
+  const goal = measured.find(({ load }) => load === GOAL_LOAD)
+  return {
+    lines: [
+      `Bidders take 0 to ${LATENCY_FACTOR} × tmax (${TMAX_MS} ms). Requests go out on a fixed timetable whatever the server does, and each one's time counts from when it was due, so that a stall is charged in full. Shown is the answer time less the bidders' (the slowest in time, or tmax where any timed out), in milliseconds: it has the load generator's and the network's part in it, for both alike, and the millisecond that Node's timers are exact to (one that ends early counts as no overhead). Saturation is this service's: ${fixed(saturation)} auctions/s with ${fixed(SATURATING)} connections.`,
+      table(
+        ['load', 'auctions/s', 'p50', 'p99', 'raw p50', 'raw p99'],
+        measured.map(({ load, rate, us: own, raw: base }) => [
+          `${load * 100} %`,
+          fixed(rate),
+          fixed(own.p50, 2),
+          fixed(own.p99, 2),
+          fixed(base.p50, 2),
+          fixed(base.p99, 2),
+        ]),
+      ),
+    ],
+    goals: [
+      atMost(`own overhead p99 at ${GOAL_LOAD * 100} % of saturation`, GOAL_P99_MS, goal.us.p99, { unit: ' ms' }),
+      atMost("the same less raw's own p99", GOAL_ABOVE_RAW_MS, goal.us.p99 - goal.raw.p99, { unit: ' ms' }),
+    ],
+  }
+}

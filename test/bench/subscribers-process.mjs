@@ -1,0 +1,38 @@
+// Subscribers to live statistics, in a process of their own: told over IPC how many to open, and of what kind.
+import { WebSocket } from 'ws'
+import { supplyId } from './catalog.mjs'
+
+const QUERY =
+  'subscription ($supplyIds: [ID!], $minIntervalMs: Int!) { statsUpdated(supplyIds: $supplyIds, minIntervalMs: $minIntervalMs) { supplyId totalRequests requestsPerCountry { country requests } bidders { bidderId wins losses noBids timeouts totalRevenue } } }'
+/** Connections opened at the same time. */
+const BATCH = 50
+
+let values = 0
+
+process.on('message', async (job) => {
+  if (job.count === undefined) return process.send({ values })
+  for (let opened = 0; opened < job.count; opened += BATCH) {
+    const batch = Math.min(BATCH, job.count - opened)
+    await Promise.all(Array.from({ length: batch }, (_, index) => subscribe(job, opened + index)))
+  }
+  process.send({ opened: job.count })
+})
+process.on('disconnect', () => process.exit())
+
+/** Resolves with the first value. */
+function subscribe({ url, supplies, isBusy }, index) {
+  const variables = isBusy ? { minIntervalMs: 250 } : { supplyIds: [supplyId(index % supplies)], minIntervalMs: 60_000 }
+  const socket = new WebSocket(url.replace(/^http/, 'ws'), 'graphql-transport-ws', { perMessageDeflate: false })
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.on('open', () => socket.send('{"type":"connection_init"}'))
+    socket.on('message', (data) => {
+      if (String(data).startsWith('{"type":"connection_ack"')) {
+        socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: QUERY, variables } }))
+      } else {
+        values++
+        resolve()
+      }
+    })
+  })
+}
