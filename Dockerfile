@@ -13,7 +13,8 @@ FROM node:${NODE_VERSION}-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force \
+# Without "optional" too: it is what keeps Prisma's CLI, which the client names as an optional peer, out of the image.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force \
   && mkdir /data && chown node:node /data \
   && printf '#!/bin/sh\nexec node /app/dist/main.js "$@"\n' > /usr/local/bin/auction && chmod +x /usr/local/bin/auction
 COPY --from=build /app/prisma ./prisma

@@ -4,6 +4,7 @@ export default defineConfig({
   // Vite would take the file that graphql names for bundlers, a second copy beside the one that other packages get.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
+    globalSetup: ['test/support/build.ts', 'test/support/left-out.ts'],
     include: ['test/{unit,integration,e2e}/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

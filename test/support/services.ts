@@ -12,6 +12,9 @@ export const hasNginx = runs('nginx', '-v')
 /** Whether tests can drive a browser. */
 export const hasChromium = runs('chromium', '--version')
 
+/** Whether tests can run a program on a terminal of their own. */
+export const hasScript = runs('script', '--version')
+
 function runs(command: string, ...args: string[]): boolean {
   return spawnSync(command, args).status === 0
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
@@ -105,7 +105,7 @@ async function attach(owner: Owner, command: string, timeoutMs: number): Promise
 
 async function prepare(dataDir: string): Promise<string> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await createFolder(resolve(dataDir))
     const path = await realpath(dataDir)
     const probe = join(path, `probe.${process.pid}`)
     await writeFile(probe, '')
@@ -118,6 +118,19 @@ async function prepare(dataDir: string): Promise<string> {
         : `it cannot be written (${codeOf(error)})`
     const message = `DATA_DIR ${dataDir} cannot be used: ${reason}; set DATA_DIR to a folder this user may write`
     throw new DatabaseError('DATA_DIR_UNUSABLE', message, { cause: error })
+  }
+}
+
+/** Not mkdir's own `recursive`, which goes on for ever in a file system that lets nobody create folders, such as /proc. */
+async function createFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return
+    const parent = dirname(path)
+    if (codeOf(error) !== 'ENOENT' || parent === path || existsSync(parent)) throw error
+    await createFolder(parent)
+    await mkdir(path, { mode: 0o700 })
   }
 }
 

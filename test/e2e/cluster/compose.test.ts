@@ -1,0 +1,139 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { afterEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { describeConfig } from '../../../src/config.ts'
+import { startPostgres } from '../../support/postgres-server.ts'
+import { hasPostgres } from '../../support/services.ts'
+import { createDatabase, createTestBed } from '../../support/topology.ts'
+
+const ROOT = new URL('../../../', import.meta.url)
+const hasComposePlugin = spawnSync('docker', ['compose', 'version']).status === 0
+
+interface Service {
+  readonly image: string
+  readonly build?: string
+  readonly command?: readonly string[]
+  readonly entrypoint?: readonly string[]
+  readonly environment?: Readonly<Record<string, string | number>>
+  readonly ports?: readonly string[]
+  readonly volumes?: readonly string[]
+  readonly stop_grace_period?: string
+  readonly healthcheck?: { readonly test: readonly string[] }
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+}
+
+describe('docker-compose.yml', async () => {
+  const { services, volumes } = parse(await text('docker-compose.yml'), { merge: true }) as {
+    services: Record<string, Service>
+    volumes: Record<string, unknown>
+  }
+  const nginxConf = await text('docker/nginx.conf')
+  const service = (name: string): Service => {
+    const found = services[name]
+    if (!found) throw new Error(`docker-compose.yml has no service ${name}.`)
+    return found
+  }
+  const bed = createTestBed()
+  afterEach(() => bed.dispose())
+
+  it('should have PostgreSQL, a Redis that keeps its data, a migrate step and two instances behind nginx', () => {
+    expect(Object.keys(services).sort()).toEqual(['app1', 'app2', 'migrate', 'nginx', 'postgres', 'redis'])
+    expect(service('postgres').image).toBe('postgres:17')
+    expect(service('redis').image).toBe('redis:7')
+    expect(service('redis').command?.join(' ')).toContain('--appendonly yes')
+    for (const name of ['postgres', 'redis', 'nginx']) expect(service(name).healthcheck, name).toBeDefined()
+    for (const name of ['app1', 'app2']) {
+      expect(service(name).depends_on).toMatchObject({
+        migrate: { condition: 'service_completed_successfully' },
+        redis: { condition: 'service_healthy' },
+      })
+      expect(service('nginx').depends_on?.[name]).toMatchObject({ condition: 'service_healthy' })
+    }
+    expect(service('migrate').depends_on).toMatchObject({ postgres: { condition: 'service_healthy' } })
+    const named = Object.values(services)
+      .flatMap((one) => one.volumes ?? [])
+      .filter((volume) => !volume.startsWith('.'))
+    expect(named.map((volume) => volume.split(':')[0]).sort()).toEqual(Object.keys(volumes).sort())
+  })
+
+  it('should set nothing that the service does not know', () => {
+    const known = describeConfig().map(({ name }) => name)
+    for (const name of ['migrate', 'app1', 'app2']) {
+      expect(known).toEqual(expect.arrayContaining(Object.keys(service(name).environment ?? {})))
+    }
+  })
+
+  it('should give an instance longer to stop than it takes', () => {
+    for (const name of ['app1', 'app2']) {
+      const { stop_grace_period: grace, environment } = service(name)
+      expect(Number.parseInt(grace ?? '', 10) * 1000).toBeGreaterThan(Number(environment?.SHUTDOWN_TIMEOUT_MS))
+    }
+  })
+
+  it('should publish one port, where nginx listens and passes to the instances', async () => {
+    const published = Object.entries(services).filter(([, { ports }]) => ports)
+    const [, { ports } = { ports: [] }] = published[0] ?? []
+    expect(published.map(([name]) => name)).toEqual(['nginx'])
+    expect(ports).toHaveLength(1)
+    expect(nginxConf).toContain(`listen ${ports?.[0]?.split(':').at(-1)};`)
+    expect(service('nginx').volumes).toContain('./docker/nginx.conf:/etc/nginx/nginx.conf:ro')
+    const image = await text('Dockerfile')
+    const port = /ENV .*PORT=(\d+)/.exec(image)?.[1]
+    const upstreams = [...nginxConf.matchAll(/^\s*server (\S+?)[ ;]/gm)].map(([, address]) => address)
+    expect(upstreams).toEqual([`app1:${port}`, `app2:${port}`])
+    expect(image).toMatch(/^USER node$/m)
+  })
+
+  it.skipIf(!hasComposePlugin)('should be taken by Docker Compose', async () => {
+    const { stdout } = await promisify(execFile)('docker', ['compose', 'config', '--services'], { cwd: ROOT })
+    expect(stdout.trim().split('\n').sort()).toEqual(Object.keys(services).sort())
+  })
+
+  it.skipIf(!hasPostgres)(
+    'should migrate, load a catalogue into an empty database, and leave another as it is',
+    async () => {
+      const server = await bed.own(startPostgres())
+      const databaseUrl = await createDatabase(server)
+      const directory = await mkdtemp(join(tmpdir(), 'auction-compose-'))
+      await bed.own({ dispose: () => rm(directory, { recursive: true, force: true }) })
+      await installCommand(directory)
+      const { entrypoint = [], command = [] } = service('migrate')
+      const [shell = '', ...options] = entrypoint
+      const script = command[0]?.replaceAll('/tmp/', `${directory}/`) ?? ''
+      const migrate = () =>
+        promisify(execFile)(shell, [...options, script], {
+          env: { PATH: `${directory}:${process.env.PATH}`, DATABASE_URL: databaseUrl },
+        })
+      const client = new pg.Client(databaseUrl)
+      await client.connect()
+      await bed.own({ dispose: () => client.end() })
+      const countSupplies = async () => Number((await client.query('SELECT count(*) FROM supplies')).rows[0].count)
+
+      await migrate()
+      expect(await countSupplies()).toBe(10)
+
+      await client.query(`DELETE FROM supplies WHERE id NOT IN (SELECT min(id) FROM supplies)`)
+      await migrate()
+      expect(await countSupplies()).toBe(1)
+    },
+    60_000,
+  )
+})
+
+function text(name: string): Promise<string> {
+  return readFile(new URL(name, ROOT), 'utf8')
+}
+
+/** The image's `auction` command, from this build. */
+async function installCommand(directory: string): Promise<void> {
+  const file = join(directory, 'auction')
+  const main = fileURLToPath(new URL('dist/main.js', ROOT))
+  await writeFile(file, `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`)
+  await chmod(file, 0o755)
+}

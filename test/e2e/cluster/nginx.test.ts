@@ -1,0 +1,133 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { postGraphQL, watchStats } from '../../support/graphql-client.ts'
+import { type InstanceEnv, startInstance } from '../../support/instance.ts'
+import { nextAddress, runLoad } from '../../support/load.ts'
+import { startNginx } from '../../support/nginx.ts'
+import { startPostgres } from '../../support/postgres-server.ts'
+import { startRedis } from '../../support/redis.ts'
+import { hasNginx, hasPostgres, hasRedis } from '../../support/services.ts'
+import { COUNTRIES, createDatabase, createTestBed, prepareDatabase, SUPPLY_IDS } from '../../support/topology.ts'
+
+const RUN_AUCTION = `mutation ($ip: IPAddress!) {
+  runAuction(input: { supplyId: "news", ip: $ip, country: "US" }) { __typename }
+}`
+
+describe.skipIf(!(hasNginx && hasPostgres && hasRedis))(
+  'two instances behind nginx, as docker-compose.yml has them',
+  () => {
+    const shared = createTestBed()
+    const bed = createTestBed()
+    let env: InstanceEnv
+    beforeAll(async () => {
+      const postgres = await shared.own(startPostgres())
+      const redis = await shared.own(startRedis({ appendonly: true }))
+      env = {
+        DATABASE_URL: await createDatabase(postgres),
+        REDIS_URL: redis.url,
+        SIMULATED_LATENCY_FACTOR: '0',
+        NO_BID_PROBABILITY: '0',
+      }
+      await prepareDatabase(env)
+    })
+    afterEach(() => bed.dispose())
+    afterAll(() => shared.dispose())
+
+    async function openTopology() {
+      const [a, b] = await Promise.all([bed.own(startInstance(env)), bed.own(startInstance(env))])
+      const nginx = await bed.own(startNginx([a.port, b.port]))
+      return { a, b, nginx, graphqlUrl: `${nginx.url}/graphql` }
+    }
+
+    it('should answer auctions, GraphiQL and health, and spread the load over both', async () => {
+      const { a, b, nginx, graphqlUrl } = await openTopology()
+
+      const { data } = await postGraphQL(graphqlUrl, RUN_AUCTION, { ip: nextAddress() })
+      expect(data).toEqual({ runAuction: { __typename: 'Auction' } })
+
+      const page = await fetch(graphqlUrl, { headers: { accept: 'text/html' } })
+      expect(page.status).toBe(200)
+      expect(await page.text()).toContain('GraphiQL')
+      const ready = await fetch(`${nginx.url}/readyz`)
+      expect(await ready.json()).toMatchObject({ status: 'ready' })
+
+      const load = { targets: [graphqlUrl], concurrency: 8, auctions: 200, supplyIds: SUPPLY_IDS, countries: COUNTRIES }
+      expect(await runLoad(load)).toMatchObject({ acknowledged: 200, unanswered: 0 })
+      for (const { log } of [a, b]) {
+        await vi.waitFor(() =>
+          expect(log.filter(({ msg }) => msg.startsWith('Auction for')).length).toBeGreaterThan(20),
+        )
+      }
+    })
+
+    it('should carry subscriptions over WebSocket and over server-sent events', async () => {
+      const { nginx, graphqlUrl } = await openTopology()
+      const watcher = await bed.own(watchStats(nginx.webSocketUrl))
+      const events = await bed.own(readEvents(graphqlUrl))
+      await vi.waitFor(() => expect(watcher.newest.size).toBe(SUPPLY_IDS.length), { timeout: 5000 })
+      const before = watcher.newest.get('news')?.totalRequests ?? 0
+
+      await postGraphQL(graphqlUrl, RUN_AUCTION, { ip: nextAddress() })
+
+      await vi.waitFor(() => expect(watcher.newest.get('news')?.totalRequests).toBe(before + 1), { timeout: 2000 })
+      await vi.waitFor(() => expect(events.text()).toContain(`"supplyId":"news","totalRequests":${before + 1}`), {
+        timeout: 2000,
+      })
+    })
+
+    it('should go on without a failed request when an instance is told to stop, and when it is back', async () => {
+      const { a, b, graphqlUrl } = await openTopology()
+      let isRunning = true
+      let acknowledged = 0
+      const load = runLoad({
+        targets: [graphqlUrl],
+        concurrency: 8,
+        auctions: () => isRunning,
+        supplyIds: SUPPLY_IDS,
+        countries: COUNTRIES,
+        onAcknowledged: (total) => {
+          acknowledged = total
+        },
+      })
+      const more = async (count: number) => {
+        const goal = acknowledged + count
+        await vi.waitFor(() => expect(acknowledged).toBeGreaterThan(goal), { timeout: 10_000 })
+      }
+
+      await more(100)
+      a.signal('SIGTERM')
+      expect(await a.exited).toEqual({ code: 0, signal: null })
+      await more(100)
+      const served = b.log.length
+      await bed.own(startInstance(env, { port: a.port }))
+      await more(100)
+      isRunning = false
+
+      expect(served).toBeGreaterThan(0)
+      expect(await load).toMatchObject({ errors: new Map(), unanswered: 0 })
+    })
+  },
+)
+
+/** Subscribes to statistics over server-sent events. */
+async function readEvents(graphqlUrl: string): Promise<{ text(): string; dispose(): Promise<void> }> {
+  const query = 'subscription { statsUpdated(supplyIds: ["news"]) { supplyId totalRequests } }'
+  const controller = new AbortController()
+  const response = await fetch(graphqlUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    body: JSON.stringify({ query }),
+    signal: controller.signal,
+  })
+  let text = ''
+  const read = async () => {
+    for await (const part of response.body ?? []) text += Buffer.from(part).toString()
+  }
+  const done = read().catch(() => {})
+  return {
+    text: () => text,
+    dispose: async () => {
+      controller.abort()
+      await done
+    },
+  }
+}

@@ -1,0 +1,117 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { watchStats } from '../../support/graphql-client.ts'
+import { type Instance, type InstanceEnv, startInstance } from '../../support/instance.ts'
+import { excessOf, readCounters, runLoad } from '../../support/load.ts'
+import { startPostgres } from '../../support/postgres-server.ts'
+import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { hasPostgres, hasRedis } from '../../support/services.ts'
+import { createDatabase, createTestBed, prepareDatabase, SUPPLY_IDS } from '../../support/topology.ts'
+
+describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', () => {
+  const shared = createTestBed()
+  const bed = createTestBed()
+  let database: InstanceEnv
+  beforeAll(async () => {
+    const postgres = await shared.own(startPostgres())
+    database = { DATABASE_URL: await createDatabase(postgres) }
+    await prepareDatabase(database)
+  })
+  afterEach(() => bed.dispose())
+  afterAll(() => shared.dispose())
+
+  it('should answer what is in flight, commit it, complete subscriptions, say so, and end with 0', async () => {
+    const redis = await bed.own(startRedis())
+    const env = { ...database, REDIS_URL: redis.url, SIMULATED_LATENCY_FACTOR: '3' }
+    const instance = await bed.own(startInstance(env))
+    const watchers = await Promise.all([1, 2].map(() => bed.own(watchStats(instance.webSocketUrl))))
+    await vi.waitFor(() => expect(watchers.map(({ newest }) => newest.size)).toEqual([3, 3]), { timeout: 5000 })
+    const load = startLoad(instance, { auctions: 20, tmax: 2000 })
+    await untilInFlight(redis, 20)
+
+    instance.signal('SIGTERM')
+    const stoppedAt = performance.now()
+    await vi.waitFor(() => expect(fetch(instance.url)).rejects.toThrow(), { timeout: 1000 })
+    const { acknowledged, unanswered, counters } = await load
+
+    expect({ acknowledged, unanswered }).toEqual({ acknowledged: 20, unanswered: 0 })
+    expect(await instance.exited).toEqual({ code: 0, signal: null })
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000)
+    await vi.waitFor(() => expect(watchers.map((watcher) => watcher.ended())).toEqual(['completed', 'completed']))
+    expect(instance.log.at(-1)).toMatchObject({
+      msg: 'stopped',
+      drained: { auctions: 20, subscribers: 2, webSockets: 2 },
+      left: { auctions: 0, counts: 0 },
+    })
+    const next = await bed.own(startInstance(env))
+    expect(excessOf(await readCounters(next.graphqlUrl), counters)).toEqual(new Map())
+  })
+
+  it('should end within SHUTDOWN_TIMEOUT_MS where an auction takes longer, and say what it left', async () => {
+    const redis = await bed.own(startRedis())
+    const env = { ...database, REDIS_URL: redis.url, SIMULATED_LATENCY_FACTOR: '100', SHUTDOWN_TIMEOUT_MS: '500' }
+    const instance = await bed.own(startInstance(env))
+    const load = startLoad(instance, { auctions: 5, tmax: 5000 })
+    await untilInFlight(redis, 5)
+
+    instance.signal('SIGTERM')
+    const stoppedAt = performance.now()
+
+    expect(await instance.exited).toEqual({ code: 0, signal: null })
+    expect(performance.now() - stoppedAt).toBeLessThan(2500)
+    expect(await load).toMatchObject({ acknowledged: 0, unanswered: 5 })
+    expect(instance.log.at(-1)).toMatchObject({ msg: 'stopped, with work left undone', left: { auctions: 5 } })
+  })
+
+  it('should say how many counts it could not commit where Redis is away', async () => {
+    const redis = await bed.own(startRedis())
+    const env = { ...database, REDIS_URL: redis.url, SIMULATED_LATENCY_FACTOR: '0', SHUTDOWN_TIMEOUT_MS: '1000' }
+    const instance = await bed.own(startInstance(env))
+    await redis.kill()
+    expect(await startLoad(instance, { auctions: 7, tmax: 100 })).toMatchObject({ acknowledged: 7 })
+    expect((await instance.readiness()).dependencies['redis.stats']).toMatchObject({ status: 'down', pendingCounts: 7 })
+
+    instance.signal('SIGTERM')
+
+    expect(await instance.exited).toEqual({ code: 0, signal: null })
+    expect(instance.log.at(-1)).toMatchObject({
+      msg: 'stopped, with work left undone',
+      drained: { counts: 7 },
+      left: { auctions: 0, counts: 7 },
+    })
+    expect(instance.log.filter(({ msg }) => msg.startsWith('Redis was lost'))).toHaveLength(1)
+  })
+
+  it('should commit what waited where Redis comes back in time', async () => {
+    const redis = await bed.own(startRedis({ appendonly: true }))
+    const env = { ...database, REDIS_URL: redis.url, SIMULATED_LATENCY_FACTOR: '0' }
+    const instance = await bed.own(startInstance(env))
+    await redis.kill()
+    const { counters } = await startLoad(instance, { auctions: 7, tmax: 100 })
+
+    instance.signal('SIGTERM')
+    await vi.waitFor(() => expect(fetch(instance.url)).rejects.toThrow(), { timeout: 2000 })
+    await redis.start()
+
+    expect(await instance.exited).toEqual({ code: 0, signal: null })
+    expect(instance.log.at(-1)).toMatchObject({ msg: 'stopped', left: { auctions: 0, counts: 0 } })
+    const next = await bed.own(startInstance(env))
+    expect(excessOf(await readCounters(next.graphqlUrl), counters)).toEqual(new Map())
+  })
+})
+
+function startLoad({ graphqlUrl }: Instance, { auctions, tmax }: { readonly auctions: number; readonly tmax: number }) {
+  return runLoad({
+    targets: [graphqlUrl],
+    concurrency: auctions,
+    auctions,
+    tmax,
+    supplyIds: SUPPLY_IDS,
+    // All of its bidders are asked, so that no auction ends early by chance.
+    countries: ['US'],
+  })
+}
+
+/** An auction is under way once the limiter has let it pass, which leaves a key in a Redis that has no others. */
+async function untilInFlight(redis: RedisServer, auctions: number): Promise<void> {
+  await vi.waitFor(async () => expect(await redis.command('dbsize')).toBe(auctions), { timeout: 5000, interval: 10 })
+}

@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getIntrospectionQuery } from 'graphql'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { MAX_BUFFERED_BYTES } from '../../../src/server/websocket-client.ts'
+import { freePort } from '../../support/free-port.ts'
+import { postGraphQL } from '../../support/graphql-client.ts'
+import { startInstance } from '../../support/instance.ts'
+import { nextAddress } from '../../support/load.ts'
+import { measureMemory } from '../../support/memory.ts'
+import { subscribeRaw } from '../../support/raw-subscriber.ts'
+import { connectedClients } from '../../support/sockets.ts'
+import { createTestBed } from '../../support/topology.ts'
+
+const RUN_AUCTION = `mutation ($supplyId: ID!, $ip: IPAddress!) {
+  runAuction(input: { supplyId: $supplyId, ip: $ip, country: "US" }) { __typename }
+}`
+const TO_ALL = 'subscription { statsUpdated { supplyId totalRequests } }'
+
+describe('a WebSocket client that asks for much and reads nothing', () => {
+  const bed = createTestBed()
+  afterEach(() => bed.dispose())
+
+  it('should be cut off before it costs the process much more than the documented buffer', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'auction-slow-client-'))
+    await bed.own({ dispose: () => rm(directory, { recursive: true, force: true }) })
+    const inspectorPort = await freePort()
+    const env = { DATA_DIR: directory, LOG_LEVEL: 'warn', NODE_OPTIONS: `--inspect=127.0.0.1:${inspectorPort}` }
+    const instance = await bed.own(startInstance(env))
+    const reader = await bed.own(subscribeRaw(instance.webSocketUrl, TO_ALL))
+    const query = getIntrospectionQuery()
+    const { data } = await postGraphQL<{ __schema: unknown }>(instance.graphqlUrl, query)
+    const { data: listed } = await postGraphQL<{ supplies: { nodes: { id: string }[] } }>(
+      instance.graphqlUrl,
+      '{ supplies { nodes { id } } }',
+    )
+    const supplyId = listed?.supplies.nodes[0]?.id
+    const answerBytes = JSON.stringify(data).length
+    await vi.waitFor(() => expect(reader.received()).toBe(10), { timeout: 5000 })
+    const before = await measureMemory(inspectorPort)
+
+    const slow = await bed.own(subscribeRaw(instance.webSocketUrl, TO_ALL))
+    slow.stopReading()
+    // Several times what the operating system holds for both ends of a connection, and the buffer.
+    const answers = Math.ceil((64 * 1024 * 1024 + MAX_BUFFERED_BYTES) / answerBytes)
+    for (let count = 0; count < answers; count += 1) slow.ask(query)
+
+    // Reading again too soon would save it: that it was cut off is seen at the instance.
+    await vi.waitFor(() => expect(connectedClients(instance.port)).not.toContain(slow.localPort), { timeout: 20_000 })
+    expect(await slow.untilClosed()).toBe(1006)
+    expect(slow.received()).toBeLessThan(answers)
+    const after = await measureMemory(inspectorPort)
+    expect(after.usedBytes - before.usedBytes).toBeLessThan(2 * MAX_BUFFERED_BYTES)
+    // Nobody else notices.
+    await postGraphQL(instance.graphqlUrl, RUN_AUCTION, { supplyId, ip: nextAddress() })
+    await vi.waitFor(() => expect(reader.received()).toBe(11), { timeout: 2000 })
+  }, 60_000)
+})

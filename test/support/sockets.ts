@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs'
+
+const ESTABLISHED = '01'
+
+/** The ports of the clients that are connected to a port of this machine, as Linux has it: over IPv4. */
+export function connectedClients(serverPort: number): Set<number> {
+  const clients = new Set<number>()
+  for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1)) {
+    const [, local = '', remote = '', state] = line.trim().split(/\s+/)
+    if (state === ESTABLISHED && portOf(local) === serverPort) clients.add(portOf(remote))
+  }
+  return clients
+}
+
+function portOf(address: string): number {
+  return Number.parseInt(address.split(':')[1] ?? '', 16)
+}
