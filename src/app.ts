@@ -49,7 +49,7 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
     const operations = createOperations({ schema, onUnexpected })
     const yoga = createYogaServer({ schema, services, operations, log, onUnexpected })
     disposer.add(() => yoga.dispose())
-    const http = createHttpServer({ yoga, fastLane: createFastLane({ operations, services, onUnexpected }), health })
+    const http = createHttpServer({ yoga, fastLane: createFastLane({ operations, services }), health })
     const webSocket = createGraphQLWebSocket({ http, schema, yoga, operations, services, log, onUnexpected })
     const url = await listen(http, config)
 

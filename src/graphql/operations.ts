@@ -15,6 +15,7 @@ import { compileQuery, isCompiledQuery } from 'graphql-jit'
 import { createBoundedCache } from './bounded-cache.ts'
 import type { GraphQLContext } from './context.ts'
 import { toClientError } from './errors.ts'
+import { compileVariableDefaults } from './variable-defaults.ts'
 
 /** Executes operations for every transport, compiled by graphql-jit and kept by their text. */
 export interface Operations {
@@ -32,7 +33,7 @@ export interface Operations {
 export interface CompiledOperation {
   readonly document: DocumentNode
   readonly type: OperationDefinitionNode['operation']
-  /** Executes it, over a subscription's event as root value. */
+  /** Executes it, over a subscription's event as root value. Never throws, never rejects. */
   run(context: GraphQLContext, variables: Variables, rootValue?: unknown): ExecutionResult | Promise<ExecutionResult>
   /**
    * Executes a subscription over an event that many subscribers are told of, once for all whose variables are equal.
@@ -105,6 +106,7 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     if (!isCompiledQuery(compiled)) return undefined
     const { query } = compiled
     const definitions = operation.variableDefinitions ?? []
+    const fillDefaults = compileVariableDefaults(schema, definitions)
     /** Results by event and variables; an event that is no longer the newest takes its results with it. */
     const shared = new WeakMap<object, Map<string, ReturnType<CompiledOperation['run']>>>()
 
@@ -114,7 +116,7 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
       rootValue?: unknown,
     ): ExecutionResult | Promise<ExecutionResult> {
       try {
-        let result = query(rootValue, context, variables)
+        let result = query(rootValue, context, fillDefaults(variables))
         if (result instanceof Promise) return result.then((settled) => finish(settled, context), fail)
         if (result.errors && !('data' in result)) {
           const { errors, coerced } = coerceVariables(definitions, variables)

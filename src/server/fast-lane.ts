@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Services } from '../graphql/context.ts'
-import { toClientError } from '../graphql/errors.ts'
-import type { Operations, Variables } from '../graphql/operations.ts'
+import type { Operations } from '../graphql/operations.ts'
 import { sendResult } from './json-response.ts'
 import { isJsonContent, resultMediaType } from './media-type.ts'
+import { createParametersReader } from './request-parameters.ts'
 
 /**
  * Answers a POST from the compiled operations, without Yoga. Returns false, having done nothing, for everything but
@@ -14,61 +14,23 @@ export type FastLane = (request: IncomingMessage, response: ServerResponse, body
 export interface FastLaneDependencies {
   readonly operations: Operations
   readonly services: Services
-  /** Called with each error that is a bug. */
-  readonly onUnexpected: (error: unknown) => void
 }
 
-export function createFastLane({ operations, services, onUnexpected }: FastLaneDependencies): FastLane {
+export function createFastLane({ operations, services }: FastLaneDependencies): FastLane {
+  const readParameters = createParametersReader()
   return (request, response, body) => {
     const { headers } = request
     if (!isJsonContent(headers['content-type'])) return false
     const mediaType = resultMediaType(headers.accept)
     if (!mediaType) return false
-    const parameters = parseParameters(body)
+    const parameters = readParameters(body)
     if (!parameters) return false
     const operation = operations.find(parameters.query, parameters.operationName)
     if (!operation || operation.type === 'subscription') return false
 
-    // Nothing here is expected to throw; where it does, this request fails and the service goes on.
-    const fail = (error: unknown) => {
-      sendResult(response, { errors: [toClientError(error, onUnexpected)] }, mediaType)
-    }
-    try {
-      const result = operation.run({ services }, parameters.variables)
-      if (result instanceof Promise) result.then((settled) => sendResult(response, settled, mediaType)).catch(fail)
-      else sendResult(response, result, mediaType)
-    } catch (error) {
-      fail(error)
-    }
+    const result = operation.run({ services }, parameters.variables)
+    if (result instanceof Promise) void result.then((settled) => sendResult(response, settled, mediaType))
+    else sendResult(response, result, mediaType)
     return true
   }
 }
-
-interface Parameters {
-  readonly query: string
-  readonly operationName?: string | null
-  readonly variables?: Variables
-}
-
-/** The parameters of a GraphQL request, where they are well formed. */
-function parseParameters(body: Buffer): Parameters | undefined {
-  let parameters: unknown
-  try {
-    parameters = JSON.parse(body.toString())
-  } catch {
-    return undefined
-  }
-  if (typeof parameters !== 'object' || parameters === null) return undefined
-  const { query, operationName, variables, extensions } = parameters as Record<string, unknown>
-  if (typeof query !== 'string') return undefined
-  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return undefined
-  if (!isObjectOrNone(variables) || !isObjectOrNone(extensions)) return undefined
-  for (const name in parameters) if (!PARAMETERS.has(name)) return undefined
-  return parameters as Parameters
-}
-
-function isObjectOrNone(value: unknown): boolean {
-  return value === undefined || (typeof value === 'object' && !Array.isArray(value))
-}
-
-const PARAMETERS = new Set(['query', 'operationName', 'variables', 'extensions'])

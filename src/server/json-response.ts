@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { ExecutionResult, GraphQLError, GraphQLFormattedError } from 'graphql'
+import type { ExecutionResult, FormattedExecutionResult, GraphQLError, GraphQLFormattedError } from 'graphql'
 import type { ErrorHttp } from '../graphql/errors.ts'
 
 /** The media types a GraphQL result can have. */
@@ -13,8 +13,7 @@ export function sendResult(response: ServerResponse, result: ExecutionResult, me
   }
   const { status, headers } = statusOf(result.errors, mediaType)
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  const { errors, ...rest } = result
-  send(response, status, CONTENT_TYPES[mediaType], JSON.stringify({ errors: errors.map(formatError), ...rest }))
+  send(response, status, CONTENT_TYPES[mediaType], JSON.stringify(formatResult(result)))
 }
 
 /** Answers with one coded error in GraphQL's form. */
@@ -30,6 +29,11 @@ export function errorBody(code: string, message: string): string {
 /** Answers with any JSON value. */
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {
   send(response, status, CONTENT_TYPES['application/json'], JSON.stringify(value))
+}
+
+/** A result as a caller sees it. */
+export function formatResult({ errors, ...rest }: ExecutionResult): FormattedExecutionResult {
+  return errors ? { errors: errors.map(formatError), ...rest } : rest
 }
 
 /** An error as a caller sees it: without what it says to the HTTP server. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import {
   type ExecutionArgs,
-  type FormattedExecutionResult,
+  type ExecutionResult,
   type GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -13,9 +13,10 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { GraphQLContext, Services } from '../graphql/context.ts'
 import { operationUnknown, toClientError } from '../graphql/errors.ts'
 import type { Operations } from '../graphql/operations.ts'
-import { formatError } from './json-response.ts'
+import { formatError, formatResult } from './json-response.ts'
 import { MAX_BODY_BYTES } from './read-body.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
+import { type ConnectionExtra, createWebSocketFastLane } from './websocket-fast-lane.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
 export interface WebSocketDependencies {
@@ -44,12 +45,14 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     maxPayload: MAX_BODY_BYTES,
     perMessageDeflate: false,
   })
-  const protocol = makeServer<Record<string, unknown>, undefined>({
+  const protocol = makeServer<Record<string, unknown>, ConnectionExtra>({
+    onConnect: (connection) => {
+      connection.extra.connection = connection
+    },
     execute: operations.execute,
     subscribe: operations.subscribe,
     onSubscribe: (_connection, _id, payload) => toExecutionArgs(payload),
-    onNext: (_connection, _id, _payload, _args, result) =>
-      result.errors && ({ ...result, errors: result.errors.map(formatError) } as FormattedExecutionResult),
+    onNext: (_connection, _id, _payload, _args, result) => result.errors && formatResult(result as ExecutionResult),
     onError: (_connection, _id, _payload, errors) => errors.map(formatError),
   })
 
@@ -77,21 +80,27 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
 
   function open(socket: WebSocket, connection: Duplex): void {
     const stopPinging = keepAlive(socket)
+    const send = createSender(socket, connection)
+    const fastLane = createWebSocketFastLane({ operations, services, send })
+    const extra: ConnectionExtra = {}
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        send: createSender(socket, connection),
+        send,
         close: (code, reason) => socket.close(code, reason),
         onMessage: (listener) => {
           socket.on('message', (data) => {
-            listener(String(data)).catch((error) => {
+            const message = parseJson(String(data))
+            if (fastLane(message, extra.connection)) return
+            // graphql-ws takes a message that was parsed before, though its types know of text alone.
+            listener(message as string).catch((error) => {
               onUnexpected(error)
               socket.close(CloseCode.InternalServerError, 'Internal server error')
             })
           })
         },
       },
-      undefined,
+      extra,
     )
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
     socket.once('close', (code, reason) => {
@@ -126,3 +135,12 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
 /** How long clients may take to say goodbye, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000
 const GOING_AWAY = 1001
+
+/** The value of a JSON text; the text itself where it is none, for graphql-ws to refuse. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

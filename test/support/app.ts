@@ -55,7 +55,7 @@ export async function startApp({ env = {}, catalog }: TestAppOptions = {}): Prom
     DATA_DIR: join(folder, 'data'),
     LOG_LEVEL: 'silent',
     SIMULATED_LATENCY_FACTOR: '0',
-    SHUTDOWN_TIMEOUT_MS: '3000',
+    SHUTDOWN_TIMEOUT_MS: '200',
     ...env,
   })
   try {

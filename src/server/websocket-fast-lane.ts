@@ -1,0 +1,76 @@
+import type { ExecutionResult } from 'graphql'
+import type { Context, SubscribePayload } from 'graphql-ws'
+import type { Services } from '../graphql/context.ts'
+import type { CompiledOperation, Operations } from '../graphql/operations.ts'
+import { formatResult } from './json-response.ts'
+
+/** What graphql-ws knows of one connection, once that was acknowledged. */
+export type Connection = Context<Record<string, unknown>, ConnectionExtra>
+
+export interface ConnectionExtra {
+  /** Set when the client has introduced itself. */
+  connection?: Connection
+}
+
+export interface WebSocketFastLaneDependencies {
+  readonly operations: Operations
+  readonly services: Services
+  readonly send: (data: string) => Promise<void> | void
+}
+
+/**
+ * Answers one client's queries and mutations that are compiled already, with the messages that graphql-ws would send.
+ * Returns false, having done nothing, for every other message: graphql-ws takes those, and all that is wrong.
+ */
+export function createWebSocketFastLane(
+  dependencies: WebSocketFastLaneDependencies,
+): (message: unknown, connection: Connection | undefined) => boolean {
+  const { operations, services, send } = dependencies
+  /** Ids of operations under way here; a client that completes one is not told its result. */
+  const underWay = new Set<string>()
+
+  return (message, connection) => {
+    if (!isObject(message)) return false
+    const { id, type, payload } = message
+    if (type === 'complete' && typeof id === 'string') return underWay.delete(id)
+    if (type !== 'subscribe' || typeof id !== 'string' || id === '' || !connection?.acknowledged) return false
+    if (id in connection.subscriptions || underWay.has(id) || !isSubscribePayload(payload)) return false
+    const operation = operations.find(payload.query, payload.operationName)
+    if (!operation || operation.type === 'subscription') return false
+    execute(id, operation, payload)
+    return true
+  }
+
+  function execute(id: string, operation: CompiledOperation, { variables }: SubscribePayload): void {
+    const result = operation.run({ services }, variables)
+    if (!(result instanceof Promise)) {
+      answer(id, result)
+      return
+    }
+    underWay.add(id)
+    void result.then((settled) => {
+      if (underWay.delete(id)) answer(id, settled)
+    })
+  }
+
+  function answer(id: string, result: ExecutionResult): void {
+    const quotedId = JSON.stringify(id)
+    void send(`{"id":${quotedId},"type":"next","payload":${JSON.stringify(formatResult(result))}}`)
+    void send(`{"id":${quotedId},"type":"complete"}`)
+  }
+}
+
+function isSubscribePayload(payload: unknown): payload is SubscribePayload {
+  if (!isObject(payload) || typeof payload.query !== 'string') return false
+  const { operationName, variables, extensions } = payload
+  const isName = operationName === undefined || operationName === null || typeof operationName === 'string'
+  return isName && isObjectOrNone(variables) && isObjectOrNone(extensions)
+}
+
+function isObjectOrNone(value: unknown): boolean {
+  return value === undefined || value === null || isObject(value)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
