@@ -70,7 +70,7 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
 
 /** What `/readyz` asks: the database, and Redis by purpose where there is one. */
 function dependencyChecks(
-  { redis, pendingCounts }: OpenServices,
+  { redis, pendingCounts, limitCounters }: OpenServices,
   database: Database,
 ): Record<string, () => DependencyState | Promise<DependencyState>> {
   const kind = database.embedded ? 'embedded' : 'server'
@@ -82,7 +82,7 @@ function dependencyChecks(
   }
   for (const [purpose, connection] of Object.entries(redis)) {
     const error = () => (connection.state() === 'down' ? { error: connection.lastError()?.message } : {})
-    const counts = () => (purpose === 'stats' ? { pendingCounts: pendingCounts() } : {})
+    const counts = () => (purpose === 'stats' ? { pendingCounts: pendingCounts() } : { decided: limitCounters() })
     checks[`redis.${purpose}`] = () => ({
       status: connection.state(),
       kind: connection.isCluster ? 'cluster' : 'single',

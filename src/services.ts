@@ -11,8 +11,7 @@ import { createDisposer } from './disposer.ts'
 import type { Services } from './graphql/context.ts'
 import type { Logger } from './log.ts'
 import { createMemoryRateLimiter } from './rate-limit/memory.ts'
-import { createRedisRateLimiter } from './rate-limit/redis.ts'
-import type { RateLimiter } from './rate-limit/types.ts'
+import { createRedisRateLimiter, type RateLimitCounters } from './rate-limit/redis.ts'
 import { createRedis, type RedisConnection } from './redis/connect.ts'
 import { createMemoryStatsChanges } from './stats/changes-memory.ts'
 import { createRedisStatsChanges } from './stats/changes-redis.ts'
@@ -24,7 +23,8 @@ import type { StatsChanges, StatsStore } from './stats/types.ts'
 /** Everything behind the API, with what operators are told of it. */
 export interface OpenServices {
   readonly services: Services
-  readonly rateLimiter: RateLimiter
+  /** How the limits in Redis were decided, since the start; undefined where they are in memory. */
+  limitCounters(): Readonly<RateLimitCounters> | undefined
   readonly redis: Readonly<Record<string, RedisConnection>>
   /** Counts that are not in the store yet. */
   pendingCounts(): number
@@ -63,9 +63,8 @@ export async function openServices({ config, database, log }: ServicesDependenci
     disposer.add(() => catalog.dispose())
 
     const policy = { max: config.rateLimitMax, windowMs: config.rateLimitWindowMs }
-    const rateLimiter = redis.rateLimit
-      ? createRedisRateLimiter({ connection: redis.rateLimit, policy })
-      : createMemoryRateLimiter({ policy })
+    const redisLimiter = redis.rateLimit && createRedisRateLimiter({ connection: redis.rateLimit, policy })
+    const rateLimiter = redisLimiter ?? createMemoryRateLimiter({ policy })
     disposer.add(() => rateLimiter.dispose())
 
     const changes: StatsChanges = redis.stats
@@ -106,7 +105,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
     })
     return {
       services: { auctioneer, catalog, stats, feed, prisma },
-      rateLimiter,
+      limitCounters: () => redisLimiter?.counters(),
       redis,
       pendingCounts: () => redisStats?.pending() ?? 0,
       flushCounts: async (timeoutMs) => (await redisStats?.flush(timeoutMs)) ?? 0,
