@@ -73,7 +73,7 @@ async function runSection(section) {
 function heading() {
   const [{ model }] = cpus()
   const pinning = PINNED
-    ? `Servers run on processor ${SERVER_CPU} alone, the load generator (and Redis, PostgreSQL and subscribers) on processor ${LOADER_CPU} (taskset).`
+    ? `Servers run on processor ${SERVER_CPU} alone, the load generator (and Redis and subscribers) on processor ${LOADER_CPU} (taskset); PostgreSQL where the system puts it.`
     : 'Servers and the load generator share the processors.'
   return [
     '# Benchmark',
