@@ -6,6 +6,7 @@ import { createSchema } from './graphql/schema/index.ts'
 import type { Logger } from './log.ts'
 import { prepareCatalog } from './prepare-catalog.ts'
 import { createFastLane } from './server/fast-lane.ts'
+import { createGraphiQL } from './server/graphiql.ts'
 import { createHealth, type DependencyState } from './server/health.ts'
 import { createHttpServer } from './server/http.ts'
 import { listen } from './server/listen.ts'
@@ -49,7 +50,12 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
     const operations = createOperations({ schema, onUnexpected })
     const yoga = createYogaServer({ schema, services, operations, log, onUnexpected })
     disposer.add(() => yoga.dispose())
-    const http = createHttpServer({ yoga, fastLane: createFastLane({ operations, services }), health })
+    const http = createHttpServer({
+      yoga,
+      fastLane: createFastLane({ operations, services }),
+      graphiql: createGraphiQL(services),
+      health,
+    })
     const webSocket = createGraphQLWebSocket({ http, schema, yoga, operations, services, log, onUnexpected })
     const url = await listen(http, config)
 

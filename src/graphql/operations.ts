@@ -10,6 +10,7 @@ import {
   getVariableValues,
   type OperationDefinitionNode,
   type VariableDefinitionNode,
+  visit,
 } from 'graphql'
 import { compileQuery, isCompiledQuery } from 'graphql-jit'
 import { createBoundedCache } from './bounded-cache.ts'
@@ -36,15 +37,13 @@ export interface CompiledOperation {
   /** Executes it, over a subscription's event as root value. Never throws, never rejects. */
   run(context: GraphQLContext, variables: Variables, rootValue?: unknown): ExecutionResult | Promise<ExecutionResult>
   /**
-   * Executes a subscription over an event that many subscribers are told of, once for all whose variables are equal.
-   * @param variablesKey says which variables are equal
+   * Makes the function that executes a subscription over its events. An event that many subscribers are told of is
+   * executed once for all whose declared variables are equal.
    */
-  runShared(
+  forEvents(
     context: GraphQLContext,
     variables: Variables,
-    variablesKey: string,
-    event: unknown,
-  ): ExecutionResult | Promise<ExecutionResult>
+  ): (event: unknown) => ExecutionResult | Promise<ExecutionResult>
 }
 
 export type Variables = { readonly [name: string]: unknown } | null | undefined
@@ -72,9 +71,7 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
         return finish({ errors }, context)
       }
       if (!compiled) return mapEvents(stream[Symbol.asyncIterator](), (event) => execute({ ...args, rootValue: event }))
-      const variables = args.variableValues
-      const key = JSON.stringify(variables ?? null)
-      return mapEvents(stream[Symbol.asyncIterator](), (event) => compiled.runShared(context, variables, key, event))
+      return mapEvents(stream[Symbol.asyncIterator](), compiled.forEvents(context, args.variableValues))
     },
   }
 
@@ -83,7 +80,9 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const context = args.contextValue as GraphQLContext
     if (compiled) return compiled.run(context, args.variableValues, args.rootValue)
     const result = executeInterpreted(args)
-    return result instanceof Promise ? result.then((settled) => finish(settled, context)) : finish(result, context)
+    if (result instanceof Promise) return result.then((settled) => finish(settled, context))
+    // Without data nothing was executed: the variables were refused.
+    return finish('data' in result ? result : { errors: result.errors?.map(variableError) ?? [] }, context)
   }
 
   /** Takes the operation from the cache or compiles it; undefined where that cannot be done. */
@@ -94,14 +93,14 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const known = cache.get(text) ?? new Map<string, CompiledOperation>()
     const compiled = known.get(name) ?? compile(document, operationName)
     if (!compiled) return undefined
-    known.set(name, compiled)
+    if (known.size < MAX_OPERATIONS_OF_TEXT) known.set(name, compiled)
     cache.set(text, known)
     return compiled
   }
 
   function compile(document: DocumentNode, operationName: string | null | undefined): CompiledOperation | undefined {
     const operation = getOperationAST(document, operationName)
-    if (!operation) return undefined
+    if (!operation || hasConditionsAndFragments(document)) return undefined
     const compiled = compileQuery(schema, document, operationName ?? undefined, { disablingCapturingStackErrors: true })
     if (!isCompiledQuery(compiled)) return undefined
     const { query } = compiled
@@ -134,13 +133,16 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
       document,
       type: operation.operation,
       run,
-      runShared(context, variables, variablesKey, event) {
-        if (typeof event !== 'object' || event === null) return run(context, variables, event)
-        const results = shared.get(event) ?? new Map<string, ReturnType<CompiledOperation['run']>>()
-        shared.set(event, results)
-        const result = results.get(variablesKey) ?? run(context, variables, event)
-        results.set(variablesKey, result)
-        return result
+      forEvents(context, variables) {
+        const key = variablesKey(definitions, variables)
+        return (event) => {
+          if (key === undefined || typeof event !== 'object' || event === null) return run(context, variables, event)
+          const results = shared.get(event) ?? new Map<string, ReturnType<CompiledOperation['run']>>()
+          shared.set(event, results)
+          const result = results.get(key) ?? run(context, variables, event)
+          if (results.size < MAX_SHARED_RESULTS) results.set(key, result)
+          return result
+        }
       },
     }
   }
@@ -185,6 +187,34 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
   }
 }
 
+/** graphql-jit mixes up conditions in fragments that are used more than once, so such documents are not compiled. */
+function hasConditionsAndFragments(document: DocumentNode): boolean {
+  let conditions = false
+  let fragments = false
+  visit(document, {
+    Directive({ name }) {
+      if (name.value === 'skip' || name.value === 'include') conditions = true
+    },
+    FragmentSpread() {
+      fragments = true
+    },
+    InlineFragment() {
+      fragments = true
+    },
+  })
+  return conditions && fragments
+}
+
+/** Says which variables are equal, of those that the operation declares; undefined where that cannot be said. */
+function variablesKey(definitions: readonly VariableDefinitionNode[], variables: Variables): string | undefined {
+  try {
+    return JSON.stringify(definitions.map(({ variable }) => variables?.[variable.name.value] ?? null))
+  } catch {
+    // Nested too deeply for JSON.stringify; too deeply for a type as well, as will be seen.
+    return undefined
+  }
+}
+
 /** Maps a stream of events to results, one at a time; ending it ends the stream of events. */
 function mapEvents(
   events: AsyncIterator<unknown>,
@@ -216,3 +246,7 @@ const MAX_DOCUMENTS = 500
 /** Longer texts are compiled each time. */
 const MAX_CACHED_CHARACTERS = 20_000
 const MAX_VARIABLE_ERRORS = 20
+/** Operations of one text that are kept compiled. */
+const MAX_OPERATIONS_OF_TEXT = 10
+/** Kinds of variables for which an event's results are shared. */
+const MAX_SHARED_RESULTS = 100

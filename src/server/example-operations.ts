@@ -23,6 +23,11 @@ export function exampleTabs(catalog: CatalogSnapshot): ExampleTab[] {
   return [runAuction(exampleRequest(catalog)), LIVE_STATISTICS, SUPPLIES, STATISTICS].map((query) => ({ query }))
 }
 
+/** A GraphQL string that is safe within a page's script. */
+function quote(text: string): string {
+  return JSON.stringify(text).replaceAll('<', '\\u003c')
+}
+
 /** The input is in the text, where it is seen and changed at once. */
 function runAuction({ supplyId, ip, country }: ExampleRequest): string {
   return `# Sells one impression: press play. One IP address may
@@ -30,7 +35,7 @@ function runAuction({ supplyId, ip, country }: ExampleRequest): string {
 mutation RunAuction {
   runAuction(
     input: {
-      supplyId: ${JSON.stringify(supplyId)}
+      supplyId: ${quote(supplyId)}
       ip: ${JSON.stringify(ip)}
       country: ${JSON.stringify(country)}
       tmax: 200

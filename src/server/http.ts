@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastLane } from './fast-lane.ts'
+import type { GraphiQL } from './graphiql.ts'
 import type { Health } from './health.ts'
 import { sendError, sendJson } from './json-response.ts'
 import { readBody } from './read-body.ts'
@@ -9,11 +10,12 @@ import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 export interface HttpDependencies {
   readonly yoga: Yoga
   readonly fastLane: FastLane
+  readonly graphiql: GraphiQL
   readonly health: Health
 }
 
 /** The HTTP server, not yet listening: GraphQL on its path, health beside it, and the way there from `/`. */
-export function createHttpServer({ yoga, fastLane, health }: HttpDependencies): Server {
+export function createHttpServer({ yoga, fastLane, graphiql, health }: HttpDependencies): Server {
   const server = createServer((request, response) => {
     const { url = '/' } = request
     if (request.method === 'POST' && url === GRAPHQL_PATH) return graphqlPost(request, response)
@@ -41,8 +43,9 @@ export function createHttpServer({ yoga, fastLane, health }: HttpDependencies): 
   }
 
   function graphql(request: IncomingMessage, response: ServerResponse): void {
+    if (graphiql(request, response)) return
     if (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS') {
-      void yoga(request, response)
+      toYoga(request, response)
     } else {
       readBody(request, response, (body) => handOver(request, response, body))
     }
@@ -50,7 +53,19 @@ export function createHttpServer({ yoga, fastLane, health }: HttpDependencies): 
 
   /** Yoga takes a body that was read before from the request's `body`; an empty one it would wait for. */
   function handOver(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
-    void yoga(Object.assign(request, { body: body.length > 0 ? body : Readable.from([]) }), response)
+    toYoga(Object.assign(request, { body: body.length > 0 ? body : Readable.from([]) }), response)
+  }
+
+  function toYoga(request: IncomingMessage, response: ServerResponse): void {
+    const { headers } = request
+    // Yoga makes a URL of it, outside of what handles its errors.
+    if (!URL.canParse(`http://${headers.host ?? 'localhost'}`)) {
+      sendError(response, 400, 'BAD_REQUEST', 'The Host header is not a host.')
+      return
+    }
+    // Media types are the same in upper case, which Yoga does not know.
+    if (headers['content-type']) headers['content-type'] = headers['content-type'].toLowerCase()
+    void yoga(request, response)
   }
 }
 

@@ -1,6 +1,7 @@
 import { type ASTVisitor, GraphQLError, type NameNode, type ValidationContext } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { badRequest } from '../graphql/errors.ts'
+import { limitCost } from '../graphql/query-cost.ts'
 import { errorBody } from './json-response.ts'
 import { isAcceptable } from './media-type.ts'
 
@@ -32,6 +33,7 @@ export function useCodedRefusals(): Plugin {
       },
     onValidate({ addValidationRule }) {
       addValidationRule(refuseProtoNames)
+      addValidationRule(limitCost)
     },
     onResultProcess({ result, resultProcessor, setResultProcessor }) {
       if (resultProcessor) return

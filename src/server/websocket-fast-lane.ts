@@ -26,30 +26,35 @@ export function createWebSocketFastLane(
   dependencies: WebSocketFastLaneDependencies,
 ): (message: unknown, connection: Connection | undefined) => boolean {
   const { operations, services, send } = dependencies
-  /** Ids of operations under way here; a client that completes one is not told its result. */
-  const underWay = new Set<string>()
-
   return (message, connection) => {
     if (!isObject(message)) return false
     const { id, type, payload } = message
-    if (type === 'complete' && typeof id === 'string') return underWay.delete(id)
     if (type !== 'subscribe' || typeof id !== 'string' || id === '' || !connection?.acknowledged) return false
-    if (id in connection.subscriptions || underWay.has(id) || !isSubscribePayload(payload)) return false
+    if (id in connection.subscriptions || !isSubscribePayload(payload)) return false
     const operation = operations.find(payload.query, payload.operationName)
     if (!operation || operation.type === 'subscription') return false
-    execute(id, operation, payload)
+    execute(id, operation, payload, connection)
     return true
   }
 
-  function execute(id: string, operation: CompiledOperation, { variables }: SubscribePayload): void {
+  function execute(
+    id: string,
+    operation: CompiledOperation,
+    { variables }: SubscribePayload,
+    { subscriptions }: Connection,
+  ): void {
     const result = operation.run({ services }, variables)
     if (!(result instanceof Promise)) {
       answer(id, result)
       return
     }
-    underWay.add(id)
+    // Where graphql-ws keeps what is under way, so that it sees an id taken, and takes out one that its client completes.
+    const underWay: AsyncIterable<unknown> = { [Symbol.asyncIterator]: () => NOTHING }
+    subscriptions[id] = underWay
     void result.then((settled) => {
-      if (underWay.delete(id)) answer(id, settled)
+      if (subscriptions[id] !== underWay) return
+      delete subscriptions[id]
+      answer(id, settled)
     })
   }
 
@@ -74,3 +79,5 @@ function isObjectOrNone(value: unknown): boolean {
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+const NOTHING: AsyncIterator<unknown> = { next: () => Promise.resolve({ done: true, value: undefined }) }

@@ -72,6 +72,8 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (request.url?.split('?')[0] !== GRAPHQL_PATH) {
+      // From here on the connection is ours, and one that breaks off is nobody's error.
+      socket.on('error', () => socket.destroy())
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
       return
     }
@@ -91,6 +93,10 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
         onMessage: (listener) => {
           socket.on('message', (data) => {
             const message = parseJson(String(data))
+            if (isServerMessage(message)) {
+              socket.close(CloseCode.BadRequest, 'Invalid message received')
+              return
+            }
             if (fastLane(message, extra.connection)) return
             // graphql-ws takes a message that was parsed before, though its types know of text alone.
             listener(message as string).catch((error) => {
@@ -144,3 +150,10 @@ function parseJson(text: string): unknown {
     return text
   }
 }
+
+/** Whether a client sends what servers alone may send. */
+function isServerMessage(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'type' in message && SERVER_MESSAGES.has(message.type)
+}
+
+const SERVER_MESSAGES = new Set<unknown>(['connection_ack', 'next', 'error'])

@@ -1,14 +1,12 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth'
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import type { GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { GraphQLContext, Services } from '../graphql/context.ts'
 import { toClientError } from '../graphql/errors.ts'
 import type { Operations } from '../graphql/operations.ts'
-import { exampleTabs } from './example-operations.ts'
 import { refuseQuery, useCodedRefusals } from './refusals.ts'
 
 export type Yoga = ReturnType<typeof createYogaServer>
@@ -23,7 +21,7 @@ export interface YogaDependencies {
 }
 
 /**
- * GraphQL over HTTP as Yoga does it: GraphiQL, GET, SSE, multipart and every media type. Its parse and validate rules
+ * GraphQL over HTTP as Yoga does it: GET, SSE, multipart and every media type. Its parse and validate rules
  * hold for every transport; its request bodies are bounded before it.
  */
 export function createYogaServer({ schema, services, operations, log, onUnexpected }: YogaDependencies) {
@@ -45,13 +43,8 @@ export function createYogaServer({ schema, services, operations, log, onUnexpect
     maskedErrors: {
       maskError: (error) => toClientError(error, onUnexpected),
     },
-    renderGraphiQL,
-    graphiql: () => ({
-      title: 'Ad exchange auctions',
-      subscriptionsProtocol: 'WS',
-      defaultTabs: exampleTabs(services.catalog.current()),
-      shouldPersistHeaders: false,
-    }),
+    // Served before it, from memory.
+    graphiql: false,
     plugins: [
       useOperations(operations),
       useCodedRefusals(),

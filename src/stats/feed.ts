@@ -30,8 +30,9 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
   const subscribers = new Set<Subscriber>()
   const subscribersToAll = new Set<Subscriber>()
   const subscribersBySupply = new Map<string, Set<Subscriber>>()
-  /** The newest value read of each watched supply. Emptied when nobody watches. */
-  const newest = new Map<string, SupplyStats>()
+  /** The newest value read of each watched supply, and the number of the read it came by. Emptied when nobody watches. */
+  const newest = new Map<string, { readonly value: SupplyStats; readonly read: number }>()
+  let reads = 0
   let stale = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   let refreshing: Promise<void> | undefined
@@ -52,7 +53,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
         minIntervalMs,
         initialIds: ids ?? everyId(),
         read,
-        newest: (id) => newest.get(id),
+        newest: (id) => newest.get(id)?.value,
         onEnd: () => remove(subscriber, ids),
       })
       add(subscriber, ids)
@@ -124,13 +125,12 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
 
   /** Reads values for a subscriber's start. They count as told, so that the next refresh does not repeat them. */
   async function read(ids: readonly string[]): Promise<SupplyStats[]> {
+    const read = ++reads
     const values = await store.read(ids)
     return ids.map((id, index) => {
       const value = values[index] ?? emptyStats(id)
-      const known = newest.get(id)
-      if (known && known.totalRequests >= value.totalRequests) return known
-      keep(value)
-      return value
+      keep(value, read)
+      return newest.get(id)?.value ?? value
     })
   }
 
@@ -155,7 +155,11 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
     for (let from = 0; from < ids.length; from += READ_PAGE) {
       const page = ids.slice(from, from + READ_PAGE)
       try {
-        for (const value of await store.read(page)) if (value) keep(value)
+        const read = ++reads
+        const values = await store.read(page)
+        page.forEach((id, index) => {
+          keep(values[index] ?? emptyStats(id), read)
+        })
       } catch (error) {
         onError(error)
         for (const id of ids.slice(from)) stale.add(id)
@@ -166,11 +170,14 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
     refreshedAtMs = performance.now()
   }
 
-  /** Makes a value the newest and tells those who watch it, unless it says nothing new. */
-  function keep(value: SupplyStats): void {
+  /** Makes a value the newest, unless a later read was quicker, and tells those who watch it, where it is a new one. */
+  function keep(value: SupplyStats, read: number): void {
     const id = value.supplyId
-    if (!isWatched(id) || newest.get(id)?.totalRequests === value.totalRequests) return
-    newest.set(id, value)
+    const known = newest.get(id)
+    if (!isWatched(id) || (known && known.read > read)) return
+    const isNew = known?.value.totalRequests !== value.totalRequests
+    newest.set(id, { value: isNew ? value : known.value, read })
+    if (!isNew) return
     for (const subscriber of subscribersToAll) subscriber.changed(id)
     for (const subscriber of subscribersBySupply.get(id) ?? []) subscriber.changed(id)
   }

@@ -1,0 +1,158 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { execute as executeByGraphqlJs, parse } from 'graphql'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { createSchema } from '../../src/graphql/schema/index.ts'
+import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
+import { dataOf, exchange, execute } from '../support/graphql.ts'
+import { nextAddress } from '../support/load.ts'
+
+const RUN = `mutation($input: RunAuctionInput!) { runAuction(input: $input) {
+  __typename ... on Auction { tmax } ... on NoBidsError { auctionId }
+} }`
+
+let app: TestApp
+beforeAll(async () => {
+  app = await startApp({ catalog: SMALL_CATALOG, env: { SIMULATED_LATENCY_FACTOR: '1.5' } })
+})
+afterAll(() => app?.dispose())
+
+async function openSocket(): Promise<{ socket: WebSocket; messages: Record<string, unknown>[] }> {
+  const socket = new WebSocket(app.graphql.replace('http', 'ws'), 'graphql-transport-ws')
+  const messages: Record<string, unknown>[] = []
+  socket.on('message', (data) => messages.push(JSON.parse(String(data))))
+  await once(socket, 'open')
+  socket.send('{"type":"connection_init"}')
+  await vi.waitFor(() => expect(messages).toHaveLength(1))
+  messages.length = 0
+  return { socket, messages }
+}
+
+function runMessage(id: string, tmax: number): string {
+  const input = { supplyId: 'supply1', ip: nextAddress(), country: 'US', tmax }
+  return JSON.stringify({ id, type: 'subscribe', payload: { query: RUN, variables: { input } } })
+}
+
+/** Executes the operation once, so that it is compiled from then on. */
+async function warm(): Promise<void> {
+  await dataOf(app.graphql, RUN, { input: { supplyId: 'supply1', ip: nextAddress(), country: 'US', tmax: 1 } })
+}
+
+describe('a service under abuse', () => {
+  it('should survive connections that break off while they ask for an upgrade', async () => {
+    const port = Number(new URL(app.url).port)
+    for (let round = 0; round < 60; round++) {
+      const socket: Socket = connect(port, '127.0.0.1')
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      const path = round % 2 === 0 ? '/nothing' : '/graphql'
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+      if (round % 3 === 0) await new Promise((resolve) => setImmediate(resolve))
+      socket.resetAndDestroy()
+    }
+    expect(await dataOf(app.graphql, '{ __typename }')).toEqual({ __typename: 'Query' })
+  })
+
+  it('should answer a host that is none with a coded error', async () => {
+    const answer = await exchange(app.url, 'GET /graphql HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n')
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).toContain('"code":"BAD_REQUEST"')
+  })
+
+  it('should send GraphiQL from one copy, and not again to who has it', async () => {
+    const first = await fetch(app.graphql, { headers: { accept: 'text/html' } })
+    expect(first.status).toBe(200)
+    expect(await first.text()).toContain('YogaGraphiQL')
+    const headers = { accept: 'text/html', 'if-none-match': first.headers.get('etag') ?? '' }
+    expect((await fetch(app.graphql, { headers })).status).toBe(304)
+
+    const before = process.memoryUsage().rss
+    const sockets = await Promise.all(
+      Array.from({ length: 60 }, async () => {
+        const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
+        await once(socket, 'connect')
+        socket.pause()
+        socket.write('GET /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n')
+        return socket
+      }),
+    )
+    await dataOf(app.graphql, '{ __typename }')
+    // Sixty copies would be more than 500 MB.
+    expect(process.memoryUsage().rss - before).toBeLessThan(250e6)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  it('should close a WebSocket that sends what servers send', async () => {
+    const { socket } = await openSocket()
+    socket.send('{"type":"next","id":"1","payload":{}}')
+    expect((await once(socket, 'close'))[0]).toBe(4400)
+  })
+
+  it('should refuse an id that is under way, also where the operation is compiled', async () => {
+    await warm()
+    const { socket } = await openSocket()
+    socket.send(runMessage('1', 2000))
+    socket.send(runMessage('1', 2000))
+    expect((await once(socket, 'close'))[0]).toBe(4409)
+  })
+
+  it('should not tell the result of an operation that was completed, nor under its id that of another', async () => {
+    await warm()
+    const { socket, messages } = await openSocket()
+    socket.send(runMessage('1', 50))
+    socket.send('{"type":"complete","id":"1"}')
+    socket.send(runMessage('1', 400))
+    await vi.waitFor(() => expect(messages).toHaveLength(2), { timeout: 5000 })
+    const [{ payload }] = messages as [{ payload: { data: { runAuction: { __typename: string; tmax?: number } } } }]
+    if (payload.data.runAuction.__typename === 'Auction') expect(payload.data.runAuction.tmax).toBe(400)
+    expect(messages[1]).toEqual({ id: '1', type: 'complete' })
+    socket.close()
+  })
+
+  it('should end a subscription by its id after an operation of that id', async () => {
+    await warm()
+    const { socket, messages } = await openSocket()
+    socket.send(runMessage('1', 1))
+    await vi.waitFor(() => expect(messages.at(-1)?.type).toBe('complete'))
+    const query = 'subscription { statsUpdated(minIntervalMs: 50) { supplyId } }'
+    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }))
+    await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(1))
+    socket.send('{"type":"complete","id":"1"}')
+    await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(0))
+    socket.close()
+  })
+
+  it('should free a subscriber whose variables are nested beyond measure', async () => {
+    const { socket, messages } = await openSocket()
+    const query = 'subscription { statsUpdated { supplyId } }'
+    const payload = `{"query":${JSON.stringify(query)},"variables":{"x":${'['.repeat(40_000)}${']'.repeat(40_000)}}}`
+    socket.send(`{"id":"1","type":"subscribe","payload":${payload}}`)
+    await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0))
+    socket.close()
+    await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(0))
+  })
+
+  it('should answer conditions in fragments as graphql-js does', async () => {
+    await warm()
+    const query = `query($a: Boolean!, $b: Boolean!) {
+      stats { ...F @include(if: $a) } y: stats { ...F @skip(if: $a) }
+    } fragment F on SupplyStats { supplyId bidders { wins @include(if: $b) losses } }`
+    for (const [a, b] of [
+      [true, true],
+      [true, false],
+      [false, true],
+      [false, false],
+    ]) {
+      const expected = await executeByGraphqlJs({
+        schema: createSchema(),
+        document: parse(query),
+        variableValues: { a, b },
+        contextValue: { services: app.services },
+      })
+      for (let time = 0; time < 2; time++) {
+        expect(await execute(app.graphql, query, { a, b })).toEqual(JSON.parse(JSON.stringify(expected)))
+      }
+    }
+  })
+})
