@@ -74,9 +74,9 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
   }
 }
 
-/** What `/readyz` asks: the database, and Redis by purpose where there is one. */
+/** What `/readyz` asks: the database, the catalogue, and Redis by purpose where there is one. */
 function dependencyChecks(
-  { redis, pendingCounts, limitCounters }: OpenServices,
+  { services, redis, pendingCounts, limitCounters }: OpenServices,
   database: Database,
 ): Record<string, () => DependencyState | Promise<DependencyState>> {
   const kind = database.embedded ? 'embedded' : 'server'
@@ -84,6 +84,12 @@ function dependencyChecks(
     database: async () => {
       await database.ping()
       return { status: 'up', kind }
+    },
+    catalog: () => {
+      const supplies = services.catalog.current().supplies.size
+      return supplies > 0
+        ? { status: 'up', supplies }
+        : { status: 'down', supplies, error: 'it is empty: load one with `auction load-data`' }
     },
   }
   for (const [purpose, connection] of Object.entries(redis)) {

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+
 // citty decides on colours when it is imported, by the environment alone: say there where this is no terminal.
 if (!process.stdout.isTTY) process.env.NO_COLOR = '1'
 const { defineCommand, runMain } = await import('citty')
@@ -7,6 +9,7 @@ const { strictCommand } = await import('./cli/strict-command.ts')
 const main = defineCommand({
   meta: {
     name: 'auction',
+    version: JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version,
     description: "An ad exchange's auction service: a GraphQL API that sells impressions in real time.",
   },
   // Each command is imported when it is used, so that --help is quick.

@@ -14,7 +14,8 @@ const stepsAndTarget = {
   steps: { type: 'string', alias: 'n', description: 'How many migrations', valueHint: 'number' },
   to: {
     type: 'string',
-    description: 'Up to and including this migration; the beginning of its name will do, "base" is before the first',
+    description:
+      'Until this migration is the last one applied; the beginning of its name will do, "base" is before the first',
     valueHint: 'name',
   },
 } as const satisfies ArgsDef

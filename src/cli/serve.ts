@@ -45,6 +45,7 @@ function announce({ url, services }: App, log: Logger): void {
     'mutation($input: RunAuctionInput!) { runAuction(input: $input) { __typename ... on Auction { winner { id } price } ... on Error { message } } }'
   const body = JSON.stringify({ query, variables: { input: exampleRequest(catalog) } })
   const example = `curl -s ${graphql} -H 'content-type: application/json' -d '${body}'`
+  const isEmpty = catalog.supplies.size === 0
   const supplies = [...catalog.supplies.keys()].slice(0, SUPPLIES_SHOWN)
   const more = catalog.supplies.size - supplies.length
   log.info({ listening: { url, graphql, example, supplies } }, `serving on ${url}`)
@@ -54,8 +55,10 @@ function announce({ url, services }: App, log: Logger): void {
     [
       '',
       `  GraphiQL   ${graphql}`,
-      `  Supplies   ${supplies.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
-      `  Try        ${example}`,
+      isEmpty
+        ? '  Supplies   none: load some with `auction load-data`'
+        : `  Supplies   ${supplies.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+      ...(isEmpty ? [] : [`  Try        ${example}`]),
       '',
       '',
     ].join('\n'),

@@ -41,7 +41,7 @@ export function refuseUnknownOptions(rawArgs: readonly string[], args: ArgsDef):
     if (!names.has(option)) {
       const known = [...names].filter((name) => name.startsWith('--') && !name.startsWith('--no-')).join(', ')
       throw new OptionError(
-        `${argument} is not an option of this command. ${known ? `It has ${known}.` : 'It has none: see --help.'}`,
+        `${argument} is not an option of this command. ${known ? `It has ${known}.` : 'It has none: environment variables, such as PORT=4001, set what can be set.'}`,
       )
     }
     if (!argument.includes('=') && !booleans.has(option) && !option.startsWith('--no-')) index++

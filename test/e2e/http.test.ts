@@ -188,7 +188,10 @@ describe('HTTP', () => {
     expect(ready.status).toBe(200)
     expect(JSON.parse(ready.text)).toEqual({
       status: 'ready',
-      dependencies: { database: { status: 'up', kind: 'embedded' } },
+      dependencies: {
+        database: { status: 'up', kind: 'embedded' },
+        catalog: { status: 'up', supplies: expect.any(Number) },
+      },
     })
   })
 })
