@@ -70,15 +70,20 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
         const errors = stream.errors?.map((error) => (error.path ? error : variableError(error))) ?? []
         return finish({ errors }, context)
       }
-      if (!compiled) return mapEvents(stream[Symbol.asyncIterator](), (event) => execute({ ...args, rootValue: event }))
+      if (!compiled)
+        return mapEvents(stream[Symbol.asyncIterator](), (event) => interpret({ ...args, rootValue: event }))
       return mapEvents(stream[Symbol.asyncIterator](), compiled.forEvents(context, args.variableValues))
     },
   }
 
   function execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
     const compiled = compiledOf(args)
+    if (!compiled) return interpret(args)
+    return compiled.run(args.contextValue as GraphQLContext, args.variableValues, args.rootValue)
+  }
+
+  function interpret(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult> {
     const context = args.contextValue as GraphQLContext
-    if (compiled) return compiled.run(context, args.variableValues, args.rootValue)
     const result = executeInterpreted(args)
     if (result instanceof Promise) return result.then((settled) => finish(settled, context))
     // Without data nothing was executed: the variables were refused.
@@ -90,11 +95,11 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const text = document.loc?.source.body
     const name = operationName ?? ''
     if (text === undefined || text.length > MAX_CACHED_CHARACTERS) return compile(document, operationName)
-    const known = cache.get(text) ?? new Map<string, CompiledOperation>()
-    const compiled = known.get(name) ?? compile(document, operationName)
+    const known = cache.get(text)
+    const compiled = known?.get(name) ?? compile(document, operationName)
     if (!compiled) return undefined
-    if (known.size < MAX_OPERATIONS_OF_TEXT) known.set(name, compiled)
-    cache.set(text, known)
+    if (!known) cache.set(text, new Map([[name, compiled]]))
+    else if (known.size < MAX_OPERATIONS_OF_TEXT) known.set(name, compiled)
     return compiled
   }
 

@@ -12,6 +12,7 @@ import {
   valueFromASTUntyped,
 } from 'graphql'
 import type { Variables } from './operations.ts'
+import { isObject } from './parameters.ts'
 
 /**
  * Makes the function that fills in what an input object leaves out where its field is non-null and has a default:
@@ -68,8 +69,4 @@ function applyFills(fills: readonly Fill[], object: Readonly<Record<string, unkn
     filled[name] = better
   }
   return filled ?? object
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

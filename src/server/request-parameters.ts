@@ -1,11 +1,5 @@
 import type { Variables } from '../graphql/operations.ts'
-
-/** The parameters of a GraphQL request. */
-export interface Parameters {
-  readonly query: string
-  readonly operationName?: string | null
-  readonly variables?: Variables
-}
+import { hasParameters, isObject, type Parameters } from '../graphql/parameters.ts'
 
 /**
  * Makes the function that reads the parameters of a request's JSON body; undefined where they are not well formed.
@@ -68,21 +62,11 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** HTTP allows no other parameters. */
 function isParameters(value: unknown): value is Parameters {
-  if (!isObject(value) || typeof value.query !== 'string') return false
-  const { operationName, variables, extensions } = value
-  if (operationName !== undefined && operationName !== null && typeof operationName !== 'string') return false
-  if (!isObjectOrNone(variables) || !isObjectOrNone(extensions)) return false
+  if (!hasParameters(value)) return false
   for (const name in value) if (!PARAMETERS.has(name)) return false
   return true
-}
-
-function isObjectOrNone(value: unknown): boolean {
-  return value === undefined || value === null || isObject(value)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const PARAMETERS = new Set(['query', 'operationName', 'variables', 'extensions'])

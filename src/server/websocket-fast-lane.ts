@@ -1,7 +1,8 @@
 import type { ExecutionResult } from 'graphql'
-import type { Context, SubscribePayload } from 'graphql-ws'
+import type { Context } from 'graphql-ws'
 import type { Services } from '../graphql/context.ts'
 import type { CompiledOperation, Operations } from '../graphql/operations.ts'
+import { hasParameters, isObject, type Parameters } from '../graphql/parameters.ts'
 import { formatResult } from './json-response.ts'
 
 /** What graphql-ws knows of one connection, once that was acknowledged. */
@@ -30,7 +31,7 @@ export function createWebSocketFastLane(
     if (!isObject(message)) return false
     const { id, type, payload } = message
     if (type !== 'subscribe' || typeof id !== 'string' || id === '' || !connection?.acknowledged) return false
-    if (id in connection.subscriptions || !isSubscribePayload(payload)) return false
+    if (id in connection.subscriptions || !hasParameters(payload)) return false
     const operation = operations.find(payload.query, payload.operationName)
     if (!operation || operation.type === 'subscription') return false
     execute(id, operation, payload, connection)
@@ -40,7 +41,7 @@ export function createWebSocketFastLane(
   function execute(
     id: string,
     operation: CompiledOperation,
-    { variables }: SubscribePayload,
+    { variables }: Parameters,
     { subscriptions }: Connection,
   ): void {
     const result = operation.run({ services }, variables)
@@ -63,21 +64,6 @@ export function createWebSocketFastLane(
     void send(`{"id":${quotedId},"type":"next","payload":${JSON.stringify(formatResult(result))}}`)
     void send(`{"id":${quotedId},"type":"complete"}`)
   }
-}
-
-function isSubscribePayload(payload: unknown): payload is SubscribePayload {
-  if (!isObject(payload) || typeof payload.query !== 'string') return false
-  const { operationName, variables, extensions } = payload
-  const isName = operationName === undefined || operationName === null || typeof operationName === 'string'
-  return isName && isObjectOrNone(variables) && isObjectOrNone(extensions)
-}
-
-function isObjectOrNone(value: unknown): boolean {
-  return value === undefined || value === null || isObject(value)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const NOTHING: AsyncIterator<unknown> = { next: () => Promise.resolve({ done: true, value: undefined }) }

@@ -3,6 +3,7 @@ import { createOperations } from '../../../dist/graphql/operations.js'
 import { createSchema } from '../../../dist/graphql/schema/index.js'
 import { createLog } from '../../../dist/log.js'
 import { createFastLane } from '../../../dist/server/fast-lane.js'
+import { createGraphiQL } from '../../../dist/server/graphiql.js'
 import { createHttpServer } from '../../../dist/server/http.js'
 import { createYogaServer } from '../../../dist/server/yoga.js'
 import { config, createServices } from './services.mjs'
@@ -14,4 +15,7 @@ const onUnexpected = (error) => log.error({ err: error }, 'unexpected error')
 const operations = createOperations({ schema, onUnexpected })
 const yoga = createYogaServer({ schema, services, operations, log, onUnexpected })
 const fastLane = createFastLane({ operations, services })
-createHttpServer({ yoga, fastLane, health: undefined }).listen(config.port, config.host)
+createHttpServer({ yoga, fastLane, graphiql: createGraphiQL(services), health: undefined }).listen(
+  config.port,
+  config.host,
+)
