@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty'
-import { type App, createApp } from '../app.ts'
+import { type App, createApp } from '../composition/app.ts'
 import { parseConfig } from '../config.ts'
 import { createLog, type Logger } from '../log.ts'
 import { exampleRequest } from '../server/example-operations.ts'

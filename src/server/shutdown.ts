@@ -1,9 +1,9 @@
 import type { Server } from 'node:http'
 import { Server as TcpServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { OpenServices } from '../composition/services.ts'
 import type { Config } from '../config.ts'
 import type { Logger } from '../log.ts'
-import type { OpenServices } from '../services.ts'
 import type { Health } from './health.ts'
 import type { GraphQLWebSocket } from './websocket.ts'
 

@@ -27,7 +27,7 @@ function offenders(inFolders: RegExp, forbidden: RegExp): string[] {
 describe('import directions', () => {
   it('should see every file of src', () => {
     expect(imports.length).toBeGreaterThan(50)
-    expect(imports.find(({ file }) => file === 'app.ts')?.imported).toContain('services.ts')
+    expect(imports.find(({ file }) => file === 'composition/app.ts')?.imported).toContain('composition/services.ts')
   })
 
   it('should keep the auction core free of Prisma, Redis and GraphQL', () => {

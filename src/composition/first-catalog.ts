@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { generateCatalog } from './catalog/generate.ts'
-import { loadCatalog } from './catalog/load.ts'
-import { writeDataFile } from './catalog/write-data-file.ts'
-import type { Config } from './config.ts'
-import type { Database } from './db/database.ts'
-import type { Logger } from './log.ts'
+import { generateCatalog } from '../catalog/generate.ts'
+import { loadCatalog } from '../catalog/load.ts'
+import { writeDataFile } from '../catalog/write-data-file.ts'
+import type { Config } from '../config.ts'
+import type { Database } from '../db/database.ts'
+import type { Logger } from '../log.ts'
 
 export interface PrepareCatalogOptions {
   readonly config: Pick<Config, 'dataDir'>
