@@ -23,17 +23,19 @@ describe('the page of GraphiQL', () => {
 
     const brotli = await page('gzip, deflate, br')
     expect(brotli.headers).toMatchObject({ 'content-encoding': 'br', vary: 'Accept-Encoding' })
-    expect(brotliDecompressSync(brotli.bytes)).toEqual(plain.bytes)
+    expect(brotliDecompressSync(brotli.bytes).equals(plain.bytes)).toBe(true)
     expect(brotli.bytes.length).toBeLessThan(plain.bytes.length / 3)
 
     const gzip = await page('gzip')
     expect(gzip.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' })
-    expect(gunzipSync(gzip.bytes)).toEqual(plain.bytes)
+    expect(gunzipSync(gzip.bytes).equals(plain.bytes)).toBe(true)
   })
 
   it('should not use an encoding that a client refuses', async () => {
-    expect((await page('br;q=0, gzip')).headers['content-encoding']).toBe('gzip')
-    expect((await page('br;q=0, gzip;q=0')).headers['content-encoding']).toBeUndefined()
+    const { headers: gzip } = await page('br;q=0, gzip')
+    expect(gzip['content-encoding']).toBe('gzip')
+    const { headers: plain } = await page('br;q=0, gzip;q=0')
+    expect(plain['content-encoding']).toBeUndefined()
   })
 
   it('should not be sent again to a client that has it', async () => {
