@@ -58,6 +58,17 @@ describe('the live feed', () => {
     expect(seen).toEqual(['supply1:0', 'supply2:3', 'removed:1'])
   })
 
+  it('should begin with many supplies a page at a time, leaving the event loop to others between two', async () => {
+    for (let index = 0; index < 1000; index++) count(`supply${1000 + index}`)
+    const { seen } = collect(feed.subscribe({ supplyIds: undefined, minIntervalMs: 250 }))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(seen.length).toBe(50)
+    await vi.advanceTimersByTimeAsync(5)
+    expect(seen.length).toBe(100)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(seen.length).toBe(1002)
+  })
+
   it('should tell the newest value of a change, and skip the ones in between', async () => {
     const { seen } = collect(feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 250 }))
     await vi.advanceTimersByTimeAsync(1000)
