@@ -4,11 +4,15 @@ import RelayPlugin from '@pothos/plugin-relay'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
 import type { GraphQLContext } from './context.ts'
+import { page, parts } from './list-size.ts'
 
 /** Rows of a connection's page where `first` and `last` say nothing. */
 export const DEFAULT_PAGE_SIZE = 20
 /** The most rows that `first` or `last` may ask for. */
 export const MAX_PAGE_SIZE = 100
+
+/** What a connection's field declares of its size. */
+export const CONNECTION_PAGE = page({ max: MAX_PAGE_SIZE, default: DEFAULT_PAGE_SIZE, sizedBy: ['first', 'last'] })
 
 /** The types of the schema that are not inferred: context, scalars, defaults. */
 export interface SchemaTypes {
@@ -40,8 +44,9 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     onUnusedQuery: null,
   },
   relay: {
-    nodesOnConnection: true,
-    edgesFieldOptions: { nullable: { list: false, items: false } },
+    // Their rows are counted where the connection is.
+    nodesOnConnection: { extensions: parts(1) },
+    edgesFieldOptions: { nullable: { list: false, items: false }, extensions: parts(1) },
     nodeFieldOptions: { nullable: false },
     nodeQueryOptions: false,
     nodesQueryOptions: false,

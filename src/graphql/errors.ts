@@ -12,10 +12,12 @@ export interface ErrorHttp {
   readonly spec?: boolean
 }
 
-/** Input that is not allowed; the message names what is. */
+/** Input that is not allowed; the message names what is. Its status is that of a variable which its type refuses. */
 export function badUserInput(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })
+  return new GraphQLError(message, { extensions: BAD_USER_INPUT })
 }
+
+const BAD_USER_INPUT = { code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } }
 
 /** A request that cannot be read. */
 export function badRequest(message: string): GraphQLError {
@@ -55,7 +57,7 @@ export function toClientError(error: unknown, onUnexpected: (error: unknown) => 
   const { cause, path } = unwrap(error)
   const options = path === undefined ? {} : { path }
   if (cause instanceof PothosValidationError) {
-    return new GraphQLError(cause.message, { ...options, extensions: { code: 'BAD_USER_INPUT' } })
+    return new GraphQLError(cause.message, { ...options, extensions: BAD_USER_INPUT })
   }
   if (cause instanceof StatsUnavailableError || isDatabaseUnavailable(cause)) {
     const [code, what] =
@@ -79,7 +81,7 @@ export function toClientError(error: unknown, onUnexpected: (error: unknown) => 
   if (isUnstorableText(cause)) {
     return new GraphQLError('An id cannot have a NUL character.', {
       ...options,
-      extensions: { code: 'BAD_USER_INPUT' },
+      extensions: BAD_USER_INPUT,
     })
   }
   onUnexpected(cause)

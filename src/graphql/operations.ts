@@ -161,7 +161,10 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const { extensions } = context
     if (!result.errors && !extensions) return result
     const finished: { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } = {}
-    if (result.errors) finished.errors = result.errors.map(toExecutionError)
+    if (result.errors) {
+      const errors = result.errors.map(toExecutionError)
+      finished.errors = hasValue(result.data) ? errors.map(withoutRequestStatus) : errors
+    }
     if ('data' in result) finished.data = result.data ?? null
     if (extensions) finished.extensions = extensions
     return finished
@@ -190,6 +193,23 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const isBug = !error.originalError && error.extensions?.code === undefined && error.path !== undefined
     return toClientError(isBug ? new Error(error.message) : error, onUnexpected)
   }
+}
+
+function hasValue(data: ExecutionResult['data']): boolean {
+  return data !== null && data !== undefined && Object.values(data).some((value) => value !== null)
+}
+
+/** What a document's other fields have got is answered with 200: a status is for a request that got nothing. */
+function withoutRequestStatus(error: GraphQLError): GraphQLError {
+  const { http, ...extensions } = error.extensions
+  if (http === undefined || (extensions.code !== 'RATE_LIMITED' && extensions.code !== 'BAD_USER_INPUT')) return error
+  return new GraphQLError(error.message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    path: error.path ?? null,
+    extensions,
+  })
 }
 
 /** graphql-jit mixes up conditions in fragments that are used more than once, so such documents are not compiled. */

@@ -1,14 +1,31 @@
 import { MAX_PAGE_SIZE } from './builder.ts'
 import { badUserInput } from './errors.ts'
 
+interface PageArguments {
+  readonly first?: number | null | undefined
+  readonly last?: number | null | undefined
+}
+
 /**
  * Checks a connection's page.
- * @throws GraphQLError BAD_USER_INPUT where `first` or `last` is not 0 to 100
+ * @throws GraphQLError BAD_USER_INPUT where `first` or `last` is not 0 to 100, or both are there
  */
-export function checkPage(args: { first?: number | null | undefined; last?: number | null | undefined }): void {
-  for (const name of ['first', 'last'] as const) {
-    const size = args[name]
-    if (size === null || size === undefined || (size >= 0 && size <= MAX_PAGE_SIZE)) continue
-    throw badUserInput(`${name} must be 0 to ${MAX_PAGE_SIZE}, not ${size}: take further rows with after or before.`)
+export function checkPage({ first, last }: PageArguments): void {
+  if (isGiven(first) && isGiven(last)) {
+    throw badUserInput('first and last exclude each other: give first, with after, or last, with before.')
   }
+  if (isGiven(first)) checkSize('first', first, MAX_PAGE_SIZE, 'take further rows with after')
+  if (isGiven(last)) checkSize('last', last, MAX_PAGE_SIZE, 'take further rows with before')
+}
+
+/**
+ * Checks how many rows are asked for.
+ * @throws GraphQLError BAD_USER_INPUT where it is not 0 to max
+ */
+export function checkSize(name: string, size: number, max: number, remedy: string): void {
+  if (size < 0 || size > max) throw badUserInput(`${name} must be 0 to ${max}, not ${size}: ${remedy}.`)
+}
+
+function isGiven(size: number | null | undefined): size is number {
+  return size !== null && size !== undefined
 }

@@ -3,101 +3,133 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
-  type GraphQLOutputType,
+  type GraphQLField,
   getNamedType,
   getNullableType,
-  isCompositeType,
   isInterfaceType,
   isListType,
   isObjectType,
   Kind,
+  SchemaMetaFieldDef,
   type SelectionSetNode,
+  TypeMetaFieldDef,
   type ValidationContext,
 } from 'graphql'
-import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from './builder.ts'
+import { itemsOf, listSizeOf } from './list-size.ts'
+
+/** What a selection may come to. */
+interface Cost {
+  /** Each field counts one, what is selected within a list as often as that may have items. */
+  readonly values: number
+  /** Entities and statistics, each where its page is. */
+  readonly rows: number
+  /** The entity that a path comes back to. */
+  readonly returnsTo: string | undefined
+}
 
 /**
- * A validation rule that refuses an operation which would make too large an answer: each field costs one, and what is
- * selected within a list or a connection costs as often as that is expected to have items. Fragments are counted where
- * they are spread, each once computed, so the rule itself is linear in the document.
+ * A validation rule that refuses an operation which could make too large an answer, or whose path comes back to an
+ * entity it came from. The size of a list is what its field declares (see list-size.ts). Fragments are counted where
+ * they are spread, each once computed for each set of entities above it, so the rule itself is linear in the document.
  */
 export function limitCost(context: ValidationContext): ASTVisitor {
   const schema = context.getSchema()
-  const fragmentCosts = new Map<string, number>()
+  const fragmentCosts = new Map<string, Cost>()
 
   return {
     OperationDefinition(operation) {
-      const cost = costOfSelections(operation.selectionSet, schema.getRootType(operation.operation))
-      if (cost <= MAX_COST) return
-      context.reportError(
-        new GraphQLError(
-          `This operation costs ${cost > 1e9 ? 'far too much' : cost} of at most ${MAX_COST}: select fewer lists within lists, or smaller pages.`,
-          { nodes: operation },
-        ),
-      )
+      const cost = costOfSelections(operation.selectionSet, schema.getRootType(operation.operation), [])
+      const refusal = refusalOf(cost)
+      if (refusal) context.reportError(new GraphQLError(refusal, { nodes: operation }))
     },
   }
 
-  function costOfSelections({ selections }: SelectionSetNode, parent: unknown): number {
-    let cost = 0
+  function costOfSelections({ selections }: SelectionSetNode, parent: unknown, above: readonly string[]): Cost {
+    let sum = NOTHING
     for (const selection of selections) {
       if (selection.kind === Kind.FIELD) {
-        cost += costOfField(selection, parent)
+        sum = add(sum, costOfField(selection, parent, above))
       } else if (selection.kind === Kind.INLINE_FRAGMENT) {
         const { typeCondition, selectionSet } = selection
-        cost += costOfSelections(selectionSet, typeCondition ? schema.getType(typeCondition.name.value) : parent)
+        const type = typeCondition ? schema.getType(typeCondition.name.value) : parent
+        sum = add(sum, costOfSelections(selectionSet, type, above))
       } else {
-        cost += costOfFragment(context.getFragment(selection.name.value))
+        sum = add(sum, costOfFragment(context.getFragment(selection.name.value), above))
       }
     }
-    return cost
+    return sum
   }
 
-  function costOfFragment(fragment: FragmentDefinitionNode | null | undefined): number {
-    if (!fragment) return 0
-    const name = fragment.name.value
-    const known = fragmentCosts.get(name)
+  function costOfFragment(fragment: FragmentDefinitionNode | null | undefined, above: readonly string[]): Cost {
+    if (!fragment) return NOTHING
+    const key = `${fragment.name.value} ${above.join(' ')}`
+    const known = fragmentCosts.get(key)
     if (known !== undefined) return known
     // A fragment within itself is refused by another rule.
-    fragmentCosts.set(name, 0)
-    const cost = costOfSelections(fragment.selectionSet, schema.getType(fragment.typeCondition.name.value))
-    fragmentCosts.set(name, cost)
+    fragmentCosts.set(key, NOTHING)
+    const type = schema.getType(fragment.typeCondition.name.value)
+    const cost = costOfSelections(fragment.selectionSet, type, above)
+    fragmentCosts.set(key, cost)
     return cost
   }
 
-  function costOfField(field: FieldNode, parent: unknown): number {
-    if (!field.selectionSet) return 1
-    const type = typeOfField(field, parent)
-    return (
-      1 + (type ? expectedItems(field, type) : 1) * costOfSelections(field.selectionSet, type && getNamedType(type))
-    )
+  function costOfField(node: FieldNode, parent: unknown, above: readonly string[]): Cost {
+    if (!node.selectionSet) return ONE_VALUE
+    const field = fieldOf(node, parent)
+    const type = field && getNamedType(field.type)
+    const isEntity = type !== undefined && type.extensions.isEntity === true
+    if (isEntity && above.includes(type.name)) return { ...ONE_VALUE, returnsTo: type.name }
+    const within = costOfSelections(node.selectionSet, type, isEntity ? [...above, type.name] : above)
+    const size = field && listSizeOf(field)
+    const items = size ? itemsOf(size, node) : field && isList(field) ? INTROSPECTION_LIST_ITEMS : 1
+    return {
+      values: 1 + items * within.values,
+      rows: items * ((size?.isRows ? 1 : 0) + within.rows),
+      returnsTo: within.returnsTo,
+    }
   }
 
-  function typeOfField({ name }: FieldNode, parent: unknown): GraphQLOutputType | undefined {
-    if (name.value === '__schema' || name.value === '__type') return schema.getType(INTROSPECTION[name.value]) as never
+  function fieldOf({ name }: FieldNode, parent: unknown): GraphQLField<unknown, unknown> | undefined {
     if (!isObjectType(parent) && !isInterfaceType(parent)) return undefined
-    return parent.getFields()[name.value]?.type
+    if (parent === schema.getQueryType() && name.value in META_FIELDS) return META_FIELDS[name.value]
+    return parent.getFields()[name.value]
   }
 }
 
-/** How many items a field's value is expected to have; 1 where it is no list. */
-function expectedItems(field: FieldNode, type: GraphQLOutputType): number {
-  const named = getNamedType(type)
-  if (isCompositeType(named) && named.name.endsWith('Connection')) return pageSize(field)
-  if (!isListType(getNullableType(type))) return 1
-  // A connection's rows are counted where its page is.
-  if (field.name.value === 'nodes' || field.name.value === 'edges') return 1
-  return named.name.startsWith('__') ? INTROSPECTION_LIST_ITEMS : LIST_ITEMS
+function refusalOf({ values, rows, returnsTo }: Cost): string | undefined {
+  if (returnsTo) {
+    return `This operation comes back to ${returnsTo}, from which it came: ask for those in an operation of their own.`
+  }
+  if (rows > MAX_ROWS) {
+    return `This operation may return ${shown(rows)} rows of at most ${MAX_ROWS}: select smaller pages, or fewer of them.`
+  }
+  if (values > MAX_VALUES) {
+    return `This operation may return ${shown(values)} values of at most ${MAX_VALUES}: select fewer fields, or smaller pages.`
+  }
+  return undefined
 }
 
-function pageSize({ arguments: given = [] }: FieldNode): number {
-  const size = given.find(({ name }) => name.value === 'first' || name.value === 'last')
-  if (!size) return DEFAULT_PAGE_SIZE
-  return size.value.kind === Kind.INT ? Math.min(Number(size.value.value), MAX_PAGE_SIZE) : MAX_PAGE_SIZE
+function shown(count: number): string {
+  return count > 1e9 ? 'far too many' : String(count)
 }
 
-const INTROSPECTION = { __schema: '__Schema', __type: '__Type' } as const
-/** What an operation may cost: some ten thousand rows. */
-export const MAX_COST = 20_000
-const LIST_ITEMS = 10
+function add(a: Cost, b: Cost): Cost {
+  return { values: a.values + b.values, rows: a.rows + b.rows, returnsTo: a.returnsTo ?? b.returnsTo }
+}
+
+/** Of the schema's own lists none is without a declared size: those of introspection are left. */
+function isList(field: GraphQLField<unknown, unknown>): boolean {
+  return isListType(getNullableType(field.type))
+}
+
+const META_FIELDS: Readonly<Record<string, GraphQLField<unknown, unknown>>> = {
+  __schema: SchemaMetaFieldDef,
+  __type: TypeMetaFieldDef,
+}
+const NOTHING: Cost = { values: 0, rows: 0, returnsTo: undefined }
+const ONE_VALUE: Cost = { values: 1, rows: 0, returnsTo: undefined }
+/** The most rows that an operation may return: supplies, bidders and statistics of supplies. */
+export const MAX_ROWS = 10_000
+/** The most values that an operation may return: a page of a thousand statistics, whole, is some 84,000. */
+export const MAX_VALUES = 100_000
 const INTROSPECTION_LIST_ITEMS = 4

@@ -13,18 +13,21 @@ const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)
 addStringScalar({
   name: 'CountryCode',
   description: 'An ISO 3166-1 alpha-2 country code in upper case, such as US.',
+  specifiedByURL: 'https://www.iso.org/iso-3166-country-codes.html',
   isValid: isCountryCode,
   expected: 'an ISO 3166-1 alpha-2 country code in upper case, such as US',
 })
 addStringScalar({
   name: 'IPAddress',
   description: 'An IPv4 or IPv6 address in its usual text form.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc4291#section-2.2',
   isValid: isIPAddress,
   expected: 'an IPv4 or IPv6 address, such as 203.0.113.7 or 2001:db8::7',
 })
 
 builder.scalarType('DateTime', {
   description: 'An instant in UTC, RFC 3339.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339#section-5.6',
   serialize: (value) => value.toISOString(),
   parseValue: parseDateTime,
   parseLiteral: (node) => parseDateTime(literalString(node)),
@@ -32,6 +35,7 @@ builder.scalarType('DateTime', {
 
 builder.scalarType('SafeInt', {
   description: "A whole number up to 2^53 - 1; GraphQL's Int stops at 2^31 - 1.",
+  specifiedByURL: 'https://tc39.es/ecma262/#sec-number.max_safe_integer',
   serialize: (value) => {
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no whole number up to 2^53 - 1`)
     return value
@@ -43,17 +47,19 @@ builder.scalarType('SafeInt', {
 interface StringScalar {
   readonly name: 'CountryCode' | 'IPAddress'
   readonly description: string
+  readonly specifiedByURL: string
   readonly isValid: (text: string) => boolean
   readonly expected: string
 }
 
-function addStringScalar({ name, description, isValid, expected }: StringScalar): void {
+function addStringScalar({ name, description, specifiedByURL, isValid, expected }: StringScalar): void {
   function parse(value: unknown): string {
     if (typeof value === 'string' && isValid(value)) return value
     throw notA(expected, value)
   }
   builder.scalarType(name, {
     description,
+    specifiedByURL,
     serialize: (value) => value,
     parseValue: parse,
     parseLiteral: (node) => parse(literalString(node)),

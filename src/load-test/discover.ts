@@ -105,7 +105,7 @@ function reason(error: unknown): string {
 
 const ONE_SUPPLY = 'query LoadTestSupply($id: ID!) { supply(id: $id) { id bidders { country } } }'
 const SUPPLIES = `query LoadTestSupplies($after: String) {
-  supplies(first: 100, after: $after) { nodes { id bidders { country } } pageInfo { hasNextPage endCursor } }
+  supplies(first: 50, after: $after) { nodes { id bidders { country } } pageInfo { hasNextPage endCursor } }
 }`
 /** Of a larger catalogue the first so many supplies are used. */
 const MAX_SUPPLIES = 1000

@@ -17,12 +17,16 @@ export function createMemoryStatsStore({
     { readonly tally: Tally; stats: SupplyStats | undefined; readonly changed: [string] }
   >()
 
+  /** Sorted; undefined where a supply came since. */
+  let sortedIds: string[] | undefined
+
   return {
     record: (count) => {
       let supply = supplies.get(count.supplyId)
       if (supply === undefined) {
         supply = { tally: createTally(), stats: undefined, changed: [count.supplyId] }
         supplies.set(count.supplyId, supply)
+        sortedIds = undefined
       }
       addToTally(supply.tally, count)
       supply.stats = undefined
@@ -35,7 +39,10 @@ export function createMemoryStatsStore({
         supply.stats ??= statsOf(supplyId, supply.tally)
         return supply.stats
       }),
-    supplyIds: async () => [...supplies.keys()].sort(),
+    supplyIds: async () => {
+      sortedIds ??= [...supplies.keys()].sort()
+      return sortedIds
+    },
     dispose: async () => {},
   }
 }

@@ -53,7 +53,7 @@ export interface StatsStore {
    * The ids of all supplies that ever had a request, sorted.
    * @throws StatsUnavailableError
    */
-  supplyIds(): Promise<string[]>
+  supplyIds(): Promise<readonly string[]>
   dispose(): Promise<void>
 }
 

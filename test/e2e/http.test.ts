@@ -197,6 +197,23 @@ describe('HTTP', () => {
 })
 
 describe('the rate limit over HTTP', () => {
+  it('should answer what was sold where a further auction of the document is refused, alike in every lane', async () => {
+    const auction = (ip: string) =>
+      `runAuction(input: { supplyId: "supply1", ip: "${ip}", country: "US" }) { __typename }`
+    const document = (ip: string) => `mutation { ${[1, 2, 3, 4].map((n) => `a${n}: ${auction(ip)}`).join(' ')} }`
+    const answers = [
+      await send(app.graphql, { headers: json, body: JSON.stringify({ query: document('203.0.113.21') }) }),
+      await send(`${app.graphql}?yoga`, { headers: json, body: JSON.stringify({ query: document('203.0.113.22') }) }),
+    ]
+    for (const { status, headers, text } of answers) {
+      expect(status).toBe(200)
+      expect(headers['retry-after']).toBeUndefined()
+      const { data, errors } = JSON.parse(text)
+      expect(Object.values(data).map((value) => value !== null)).toEqual([true, true, true, false])
+      expect(errors).toMatchObject([{ path: ['a4'], extensions: { code: 'RATE_LIMITED' } }])
+    }
+  })
+
   it('should answer with 429 and Retry-After, alike in every lane', async () => {
     const run = { query: RUN, variables: { ip: '203.0.113.9' } }
     for (let index = 0; index < 3; index++) await execute(app.graphql, run.query, run.variables)
@@ -207,7 +224,7 @@ describe('the rate limit over HTTP', () => {
       expect(answer.status).toBe(429)
       const { data, errors } = JSON.parse(answer.text)
       const [{ message, path, extensions }] = errors
-      expect(data).toBeNull()
+      expect(data).toEqual({ runAuction: null })
       expect(path).toEqual(['runAuction'])
       expect(extensions).toEqual({ code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) })
       expect(message).toContain(`${extensions.retryAfterMs} ms`)

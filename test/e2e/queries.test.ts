@@ -131,20 +131,19 @@ describe('bidders(country)', () => {
 })
 
 describe('one supply', () => {
-  it.each(SUPPLY_IDS)('should be %s with its bidders, of all countries and of one, and their supplies', async (id) => {
+  it.each(SUPPLY_IDS)('should be %s with its bidders, of all countries and of one', async (id) => {
     const { supply } = await query<{ supply: unknown }>(
       `query($id: ID!) {
-        supply(id: $id) { id bidders { id country supplies { id } } british: bidders(country: "GB") { id } }
+        supply(id: $id) { id bidders { id country } two: bidders(first: 2) { id } british: bidders(country: "GB") { id } }
       }`,
       { id },
     )
     expect(supply).toEqual({
       id,
-      bidders: biddersOf(id).map((bidderId) => ({
-        id: bidderId,
-        country: countryOf(bidderId),
-        supplies: suppliesOf(bidderId).map((supplyId) => ({ id: supplyId })),
-      })),
+      bidders: biddersOf(id).map((bidderId) => ({ id: bidderId, country: countryOf(bidderId) })),
+      two: biddersOf(id)
+        .slice(0, 2)
+        .map((bidderId) => ({ id: bidderId })),
       british: biddersOf(id)
         .filter((bidderId) => countryOf(bidderId) === 'GB')
         .map((bidderId) => ({ id: bidderId })),
@@ -161,9 +160,34 @@ describe('one supply', () => {
 
 describe('one bidder', () => {
   it.each(BIDDER_IDS)('should be %s with its supplies', async (id) => {
-    expect(await query('query($id: ID!) { bidder(id: $id) { id country supplies { id } } }', { id })).toEqual({
-      bidder: { id, country: countryOf(id), supplies: suppliesOf(id).map((supplyId) => ({ id: supplyId })) },
+    const supplies = suppliesOf(id)
+    expect(
+      await query('query($id: ID!) { bidder(id: $id) { id country supplies { totalCount nodes { id } } } }', { id }),
+    ).toEqual({
+      bidder: {
+        id,
+        country: countryOf(id),
+        supplies: { totalCount: supplies.length, nodes: supplies.map((supplyId) => ({ id: supplyId })) },
+      },
     })
+  })
+
+  it('should have its supplies walked forwards, one by one', async () => {
+    interface Walked {
+      readonly bidder: { readonly supplies: Pick<Page, 'nodes' | 'pageInfo'> }
+    }
+    const id = BIDDER_IDS.find((bidderId) => suppliesOf(bidderId).length > 2) as string
+    const seen: string[] = []
+    let after: string | null = null
+    do {
+      const { bidder }: Walked = await query<Walked>(
+        'query($id: ID!, $after: String) { bidder(id: $id) { supplies(first: 1, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } } }',
+        { id, after },
+      )
+      seen.push(...bidder.supplies.nodes.map((node) => node.id))
+      after = bidder.supplies.pageInfo.hasNextPage ? bidder.supplies.pageInfo.endCursor : null
+    } while (after !== null)
+    expect(seen).toEqual(suppliesOf(id))
   })
 })
 
@@ -194,7 +218,7 @@ describe('statistics', () => {
   it('should show an auction at once, and list supplies that had a request by id', async () => {
     const run = `mutation($supplyId: ID!, $ip: IPAddress!, $country: CountryCode!) {
       runAuction(input: { supplyId: $supplyId, ip: $ip, country: $country }) {
-        ... on Auction { price startedAt winner { id country supplies { id bidders(country: "GB") { id } } } }
+        ... on Auction { price startedAt winner { id country supplies { nodes { id } } } }
       }
     }`
     interface Run {
@@ -214,14 +238,16 @@ describe('statistics', () => {
     expect(['dune', 'echo']).toContain(winner.id)
     // What is nested in the winner is read from the database.
     expect(winner.country).toBe('GB')
-    expect(winner.supplies).toEqual(
-      suppliesOf(winner.id).map((id) => ({
-        id,
-        bidders: biddersOf(id)
-          .filter((bidderId) => countryOf(bidderId) === 'GB')
-          .map((bidderId) => ({ id: bidderId })),
-      })),
-    )
+    expect(winner.supplies).toEqual({ nodes: suppliesOf(winner.id).map((id) => ({ id })) })
+    expect(
+      await query(
+        '{ first: stats(first: 1) { id } rest: stats(after: "lonely") { id } end: stats(after: "z") { id } }',
+      ),
+    ).toEqual({
+      first: [{ id: 'lonely' }],
+      rest: [{ id: 'supply3' }],
+      end: [],
+    })
     const { stats } = await query<{ stats: unknown[] }>(`{ stats ${STATS} }`)
     expect(stats).toEqual([
       { supplyId: 'lonely', totalRequests: 1, requestsPerCountry: [{ country: 'FR', requests: 1 }], bidders: [] },
@@ -261,10 +287,9 @@ describe('the number of database queries', () => {
       'supplies with their bidders of one country',
       '{ supplies(first: $n) { nodes { id bidders(country: "US") { id } } } }',
     ],
-    ['bidders with their supplies', '{ bidders(first: $n) { nodes { id supplies { id } } } }'],
     [
-      'supplies with bidders with supplies with bidders',
-      '{ supplies(first: $n) { nodes { bidders { supplies { bidders { id } } } } } }',
+      'bidders with their supplies',
+      '{ bidders(first: $n) { nodes { id supplies { totalCount nodes { id stats { id } } } } } }',
     ],
     ['supplies with their statistics', '{ supplies(first: $n) { nodes { id stats { totalRequests } } } }'],
   ])('should not grow with the rows of %s', async (_name, text) => {

@@ -1,5 +1,16 @@
-import { type GraphQLError, getIntrospectionQuery, parse, specifiedRules, validate } from 'graphql'
+import {
+  type GraphQLError,
+  getIntrospectionQuery,
+  getNamedType,
+  getNullableType,
+  isListType,
+  isObjectType,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql'
 import { describe, expect, it } from 'vitest'
+import { listSizeOf } from '../../src/graphql/list-size.ts'
 import { limitCost } from '../../src/graphql/query-cost.ts'
 import { createSchema } from '../../src/graphql/schema/index.ts'
 
@@ -9,29 +20,35 @@ function errorsOf(query: string): readonly GraphQLError[] {
   return validate(schema, parse(query), [...specifiedRules, limitCost])
 }
 
-/** Fragments that spread the next one `times` times, through supplies and bidders in turn. */
+/** Fragments that spread the next one `times` times. */
 function fragments(times: number, levels: number): string {
-  const definitions = Array.from({ length: levels }, (_, level) => {
-    const [type, field] = level % 2 === 0 ? ['Supply', 'bidders'] : ['Bidder', 'supplies']
-    return `fragment F${level} on ${type} { ${field} { ${`...F${level + 1} `.repeat(times)} } }`
-  })
-  return `{ supply(id: "x") { ...F0 } } ${definitions.join(' ')} fragment F${levels} on ${levels % 2 === 0 ? 'Supply' : 'Bidder'} { id }`
+  const definitions = Array.from(
+    { length: levels },
+    (_, level) => `fragment F${level} on Query { ${`...F${level + 1} `.repeat(times)} }`,
+  )
+  return `{ ...F0 } ${definitions.join(' ')} fragment F${levels} on Query { supplies(first: 100) { nodes { id } } }`
 }
 
 describe('the cost of a query', () => {
   it.each([
     ['introspection', getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true, specifiedByUrl: true })],
     [
-      'a full page of supplies with their bidders',
-      '{ supplies(first: 100) { nodes { id bidders { id country } stats { totalRequests bidders { wins } } } } }',
+      'a page of supplies with their bidders',
+      '{ supplies(first: 50) { nodes { id bidders { id country } stats { totalRequests bidders { wins } } } } }',
     ],
     [
-      'bidders with their supplies and those with their bidders',
-      '{ bidders { nodes { id supplies { id bidders { id } } } } }',
+      'a full page of supplies with some of their bidders',
+      '{ supplies(first: 100) { edges { node { id bidders(first: 99) { id } } } } }',
     ],
+    ['bidders with their supplies', '{ bidders(first: 99) { nodes { id supplies(first: 100) { nodes { id } } } } }'],
+    [
+      'a whole page of statistics',
+      '{ stats { id totalRequests requestsPerCountry { country requests } bidders { bidderId wins losses noBids timeouts totalRevenue } } }',
+    ],
+    ['few supplies named', `{ ${aliases(15, 'stats(supplyIds: ["a", "b"]) { id }')} }`],
     [
       'an auction',
-      'mutation { runAuction(input: {supplyId: "a", ip: "10.0.0.1", country: "US"}) { ... on Auction { winner { supplies { id } } responses { price } } } }',
+      'mutation { runAuction(input: {supplyId: "a", ip: "10.0.0.1", country: "US"}) { ... on Auction { winner { supplies { nodes { id } } } responses { price } } } }',
     ],
     ['live statistics', 'subscription { statsUpdated { supplyId bidders { wins } requestsPerCountry { requests } } }'],
     ['fragments that are spread once', fragments(1, 3)],
@@ -40,41 +57,83 @@ describe('the cost of a query', () => {
   })
 
   it.each([
+    ['many aliases of a page', `{ ${aliases(15, 'stats { id }')} }`],
+    ['a list in a full page of a list', '{ supplies(first: 100) { nodes { bidders { id } } } }'],
+    ['a page whose size is a variable', 'query ($n: Int) { supplies(first: $n) { nodes { bidders { id } } } }'],
     [
-      'lists within lists',
-      '{ supplies(first: 100) { nodes { bidders { supplies { bidders { supplies { bidders { id } } } } } } } }',
-    ],
-    [
-      'lists within lists of a default page',
-      '{ bidders { nodes { supplies { bidders { supplies { bidders { id } } } } } } }',
-    ],
-    [
-      'a page whose size is a variable',
-      'query ($n: Int) { supplies(first: $n) { nodes { bidders { supplies { bidders { id } } } } } }',
-    ],
-    [
-      'many aliases',
-      `{ ${Array.from({ length: 15 }, (_, i) => `a${i}: supplies(first: 100) { nodes { bidders { supplies { id } } } }`).join(' ')} }`,
+      'a page whose size is a variable of another name',
+      'query ($n: Int) { bidders(first: 100) { nodes { supplies(last: $n) { edges { node { id } } } } } }',
     ],
     ['fragments that multiply', fragments(60, 6)],
+  ])('should refuse %s for its rows, at once', (_name, query) => {
+    const startedAt = performance.now()
+    expect(messagesOf(query)).toEqual([expect.stringMatching(/^This operation may return .* rows of at most 10000:/)])
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+  })
+
+  it.each([
+    [
+      'two whole pages of statistics',
+      `{ ${aliases(2, 'stats { id bidders { wins losses noBids timeouts totalRevenue } }')} }`,
+    ],
     [
       'introspection within introspection',
       `{ __schema { types { ${'fields { type { '.repeat(8)} name ${'} } '.repeat(8)} } } }`,
     ],
-  ])('should refuse %s, at once', (_name, query) => {
-    const startedAt = performance.now()
-    expect(errorsOf(query).map(({ message }) => message)).toContainEqual(
-      expect.stringMatching(/^This operation costs .* of at most/),
+  ])('should refuse %s for its values, at once', (_name, query) => {
+    expect(messagesOf(query)).toContainEqual(
+      expect.stringMatching(/^This operation may return .* values of at most 100000:/),
     )
-    expect(performance.now() - startedAt).toBeLessThan(1000)
+  })
+
+  it.each([
+    [
+      'supply to bidders to supplies',
+      '{ supply(id: "x") { bidders(first: 1) { supplies(first: 1) { nodes { id } } } } }',
+    ],
+    [
+      'bidder to supplies to bidders, through edges',
+      '{ bidder(id: "x") { supplies(first: 1) { edges { node { bidders(first: 1) { id } } } } } }',
+    ],
+    [
+      'an auction’s winner to supplies to bidders',
+      'mutation { runAuction(input: {supplyId: "a", ip: "10.0.0.1", country: "US"}) { ... on Auction { winner { supplies { nodes { bidders { id } } } } } } }',
+    ],
+    [
+      'fragments',
+      '{ bidder(id: "x") { ...B } supply(id: "x") { ...S } } fragment B on Bidder { supplies { nodes { ...S } } } fragment S on Supply { bidders { id } }',
+    ],
+  ])('should refuse a path that comes back: %s', (_name, query) => {
+    expect(messagesOf(query)).toContainEqual(
+      expect.stringMatching(/^This operation comes back to (Supply|Bidder), from/),
+    )
   })
 
   it('should leave unknown fields, cycles and missing fragments to the rules that name them', () => {
-    expect(errorsOf('{ nothing { at { all } } ...Missing }').map(({ message }) => message)).not.toContainEqual(
-      expect.stringContaining('costs'),
+    expect(messagesOf('{ nothing { at { all } } ...Missing }')).not.toContainEqual(
+      expect.stringContaining('This operation'),
     )
-    expect(
-      errorsOf('{ supply(id: "x") { ...A } } fragment A on Supply { bidders { supplies { ...A } } }'),
-    ).toHaveLength(1)
+    expect(errorsOf('{ ...A } fragment A on Query { ...A supplies { nodes { id } } }')).toHaveLength(1)
+  })
+
+  it('should know the size of every list by its declaration', () => {
+    const types = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) && !type.name.startsWith('__'))
+    const lists = types.flatMap((type) =>
+      isObjectType(type)
+        ? Object.values(type.getFields())
+            .filter(({ type: of }) => isListType(getNullableType(of)) || getNamedType(of).name.endsWith('Connection'))
+            .map((field) => ({ name: `${type.name}.${field.name}`, size: listSizeOf(field) }))
+        : [],
+    )
+    expect(lists.length).toBeGreaterThan(10)
+    expect(lists.filter(({ size }) => size === undefined)).toEqual([])
   })
 })
+
+function messagesOf(query: string): string[] {
+  return errorsOf(query).map(({ message }) => message)
+}
+
+function aliases(times: number, field: string): string {
+  return Array.from({ length: times }, (_, index) => `a${index}: ${field}`).join(' ')
+}

@@ -3,6 +3,7 @@ import type { Bidder } from '../../catalog/types.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../context.ts'
 import { badUserInput, rateLimited } from '../errors.ts'
+import { parts } from '../list-size.ts'
 import { BidderType } from './bidder.ts'
 
 const BidderOutcomeType = builder.enumType('BidderOutcome', {
@@ -54,6 +55,7 @@ const AuctionType = builder.objectRef<AuctionFields>('Auction').implement({
     price: t.exposeFloat('price', { description: 'What the winner pays.' }),
     responses: t.expose('responses', {
       type: [BidderResponseType],
+      extensions: parts(RESPONSES_EXPECTED),
       description: 'One per eligible bidder, by bidder id.',
     }),
     startedAt: t.expose('startedAt', { type: 'DateTime' }),
@@ -103,7 +105,7 @@ const NoBidsErrorType = builder.objectRef<NoBidsError>('NoBidsError').implement(
   interfaces: [ErrorInterface],
   fields: (t) => ({
     auctionId: t.exposeID('auctionId'),
-    responses: t.expose('responses', { type: [BidderResponseType] }),
+    responses: t.expose('responses', { type: [BidderResponseType], extensions: parts(RESPONSES_EXPECTED) }),
   }),
 })
 
@@ -138,6 +140,7 @@ const RunAuctionInput = builder.inputType('RunAuctionInput', {
 builder.mutationField('runAuction', (t) =>
   t.field({
     type: RunAuctionResultType,
+    nullable: true,
     description: 'Sells one impression: asks the eligible bidders, waits at most tmax, returns the winner.',
     args: { input: t.arg({ type: RunAuctionInput, required: true }) },
     resolve: (_parent, { input }, context) => {
@@ -190,5 +193,7 @@ function toResponseFields({ bidderId, outcome, priceCents, latencyMs }: BidderRe
   return { bidderId, outcome, price: priceCents === null ? null : priceCents / 100, latencyMs }
 }
 
+/** How many bidders an auction is expected to ask. */
+const RESPONSES_EXPECTED = 10
 const MIN_TMAX_MS = 1
 const MAX_TMAX_MS = 5000

@@ -1,8 +1,9 @@
-import { builder } from '../builder.ts'
+import { builder, CONNECTION_PAGE } from '../builder.ts'
 import { checkPage } from '../page.ts'
 
 export const BidderType = builder.prismaObject('Bidder', {
   description: 'A buyer of impressions, of one country.',
+  extensions: { isEntity: true },
   fields: (t) => ({
     id: t.exposeID('id'),
     country: t.expose('country', { type: 'CountryCode' }),
@@ -10,17 +11,22 @@ export const BidderType = builder.prismaObject('Bidder', {
 })
 
 builder.queryField('bidders', (t) =>
-  t.prismaConnection({
-    type: 'Bidder',
-    cursor: 'id',
-    description: 'Every bidder, by id, optionally of one country.',
-    args: { country: t.arg({ type: 'CountryCode' }) },
-    totalCount: (_parent, { country }, { services }) => services.prisma.bidder.count(ofCountry(country)),
-    resolve: (query, _parent, args, { services }) => {
-      checkPage(args)
-      return services.prisma.bidder.findMany({ ...query, ...ofCountry(args.country), orderBy: { id: 'asc' } })
+  t.prismaConnection(
+    {
+      type: BidderType,
+      cursor: 'id',
+      extensions: CONNECTION_PAGE,
+      description: 'Every bidder, by id, optionally of one country.',
+      args: { country: t.arg({ type: 'CountryCode' }) },
+      totalCount: (_parent, { country }, { services }) => services.prisma.bidder.count(ofCountry(country)),
+      resolve: (query, _parent, args, { services }) => {
+        checkPage(args)
+        return services.prisma.bidder.findMany({ ...query, ...ofCountry(args.country), orderBy: { id: 'asc' } })
+      },
     },
-  }),
+    { name: 'BidderConnection' },
+    { name: 'BidderEdge' },
+  ),
 )
 
 builder.queryField('bidder', (t) =>

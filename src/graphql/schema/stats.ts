@@ -3,6 +3,8 @@ import type { BidderStats, CountryRequests, SupplyStats } from '../../stats/type
 import { builder } from '../builder.ts'
 import type { Services } from '../context.ts'
 import { badUserInput, supplyNotFound } from '../errors.ts'
+import { page, parts } from '../list-size.ts'
+import { checkSize } from '../page.ts'
 
 const CountryRequestsType = builder.objectRef<CountryRequests>('CountryRequests').implement({
   description: 'How many requests came from one country.',
@@ -30,14 +32,17 @@ const BidderStatsType = builder.objectRef<BidderStats>('BidderStats').implement(
 export const SupplyStatsType = builder.objectRef<SupplyStats>('SupplyStats').implement({
   description: "One supply's statistics.",
   fields: (t) => ({
+    id: t.exposeID('supplyId', { description: "The supply's id: what caches know this value by." }),
     supplyId: t.exposeID('supplyId'),
     totalRequests: t.expose('totalRequests', { type: 'SafeInt' }),
     requestsPerCountry: t.expose('requestsPerCountry', {
       type: [CountryRequestsType],
+      extensions: parts(PARTS_EXPECTED),
       description: 'By country code.',
     }),
     bidders: t.expose('bidders', {
       type: [BidderStatsType],
+      extensions: parts(PARTS_EXPECTED),
       description: 'By bidder id; every bidder that was ever asked in an auction of this supply.',
     }),
   }),
@@ -46,11 +51,21 @@ export const SupplyStatsType = builder.objectRef<SupplyStats>('SupplyStats').imp
 builder.queryField('stats', (t) =>
   t.field({
     type: [SupplyStatsType],
-    description: 'Live statistics of the supplies named, or of every supply that has had a request. By supply id.',
-    args: { supplyIds: t.arg.idList() },
-    resolve: async (_parent, { supplyIds }, { services }) => {
-      if (!supplyIds) return (await services.stats.read(await services.stats.supplyIds())).filter((stats) => !!stats)
-      return readNamed(services, [...new Set(supplyIds)].sort())
+    description:
+      'Live statistics of the supplies named, or of the supplies that have had a request, a page of at most 1000. By supply id.',
+    args: {
+      supplyIds: t.arg.idList(),
+      first: t.arg.int({ required: true, defaultValue: MAX_STATS }),
+      after: t.arg.id({ description: 'The last supply id of the page before.' }),
+    },
+    extensions: page({ max: MAX_STATS, sizedBy: ['first'], namedBy: 'supplyIds' }),
+    resolve: async (_parent, { supplyIds, first, after }, { services }) => {
+      checkSize('first', first, MAX_STATS, 'take further rows with after')
+      const ids = supplyIds ? checkedIds(supplyIds) : await services.stats.supplyIds()
+      const start = after === null || after === undefined ? 0 : ids.findIndex((id) => id > after)
+      const asked = start === -1 ? [] : ids.slice(start, start + first)
+      if (supplyIds) return readNamed(services, asked)
+      return (await services.stats.read(asked)).filter((stats) => !!stats)
     },
   }),
 )
@@ -71,7 +86,7 @@ builder.subscriptionField('statsUpdated', (t) =>
       if (minIntervalMs < MIN_INTERVAL_MS || minIntervalMs > MAX_INTERVAL_MS) {
         throw badUserInput(`minIntervalMs must be ${MIN_INTERVAL_MS} to ${MAX_INTERVAL_MS}, not ${minIntervalMs}.`)
       }
-      const ids = supplyIds ? [...new Set(supplyIds)].sort() : undefined
+      const ids = supplyIds ? checkedIds(supplyIds) : undefined
       if (ids) await readNamed(services, ids)
       return services.feed.subscribe({ supplyIds: ids, minIntervalMs })
     },
@@ -81,9 +96,6 @@ builder.subscriptionField('statsUpdated', (t) =>
 
 /** Reads the supplies named: those without a request as zeros, those that do not exist as an error. */
 async function readNamed(services: Services, ids: readonly string[]): Promise<SupplyStats[]> {
-  if (ids.length > MAX_SUPPLY_IDS) {
-    throw badUserInput(`supplyIds may name ${MAX_SUPPLY_IDS} supplies at most, not ${ids.length}.`)
-  }
   const { supplies } = services.catalog.current()
   const read = await services.stats.read(ids)
   return ids.map((id, index) => {
@@ -93,7 +105,18 @@ async function readNamed(services: Services, ids: readonly string[]): Promise<Su
   })
 }
 
+/** The ids, each once, in order. */
+function checkedIds(supplyIds: readonly string[]): string[] {
+  const ids = [...new Set(supplyIds)].sort()
+  if (ids.length > MAX_STATS) {
+    throw badUserInput(`supplyIds may name ${MAX_STATS} supplies at most, not ${ids.length}.`)
+  }
+  return ids
+}
+
 const MIN_INTERVAL_MS = 50
 const MAX_INTERVAL_MS = 60_000
-/** Supplies that one query or subscription may name. */
-const MAX_SUPPLY_IDS = 1000
+/** Supplies that one query or subscription may name, and of a page. */
+const MAX_STATS = 1000
+/** How many bidders and countries a supply's statistics are expected to have. */
+const PARTS_EXPECTED = 10
