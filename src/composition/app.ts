@@ -52,7 +52,7 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
     disposer.add(() => yoga.dispose())
     const http = createHttpServer({
       yoga,
-      fastLane: createFastLane({ operations, services }),
+      fastLane: createFastLane({ operations, services, onUnexpected }),
       graphiql: createGraphiQL(services),
       health,
     })

@@ -42,6 +42,14 @@ export function rateLimited(retryAfterMs: number): GraphQLError {
   })
 }
 
+/** A subscription beyond those that one connection may have. */
+export function tooManySubscriptions(max: number): GraphQLError {
+  return new GraphQLError(
+    `A connection may have ${max} subscriptions at most: complete one, or name several supplies in one.`,
+    { extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } },
+  )
+}
+
 /** A supply that neither the catalogue nor the statistics know. */
 export function supplyNotFound(supplyId: string): GraphQLError {
   return new GraphQLError(`No supply has the id ${JSON.stringify(supplyId)}: the query { supplies } lists them.`, {

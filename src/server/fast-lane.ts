@@ -14,9 +14,11 @@ export type FastLane = (request: IncomingMessage, response: ServerResponse, body
 export interface FastLaneDependencies {
   readonly operations: Operations
   readonly services: Services
+  /** Called with each error that is a bug. */
+  readonly onUnexpected: (error: unknown) => void
 }
 
-export function createFastLane({ operations, services }: FastLaneDependencies): FastLane {
+export function createFastLane({ operations, services, onUnexpected }: FastLaneDependencies): FastLane {
   const readParameters = createParametersReader()
   return (request, response, body) => {
     const { headers } = request
@@ -29,8 +31,9 @@ export function createFastLane({ operations, services }: FastLaneDependencies): 
     if (!operation || operation.type === 'subscription') return false
 
     const result = operation.run({ services }, parameters.variables)
-    if (result instanceof Promise) void result.then((settled) => sendResult(response, settled, mediaType))
-    else sendResult(response, result, mediaType)
+    if (result instanceof Promise) {
+      void result.then((settled) => sendResult(response, settled, mediaType, onUnexpected))
+    } else sendResult(response, result, mediaType, onUnexpected)
     return true
   }
 }

@@ -5,15 +5,35 @@ import type { ErrorHttp } from '../graphql/errors.ts'
 /** The media types a GraphQL result can have. */
 export type ResultMediaType = 'application/json' | 'application/graphql-response+json'
 
-/** Answers with a GraphQL result: the status, headers and body that Yoga would give it. */
-export function sendResult(response: ServerResponse, result: ExecutionResult, mediaType: ResultMediaType): void {
+/** Answers with a GraphQL result: the status, headers and body that Yoga would give it. Never throws. */
+export function sendResult(
+  response: ServerResponse,
+  result: ExecutionResult,
+  mediaType: ResultMediaType,
+  onUnexpected: (error: unknown) => void,
+): void {
+  const body = encodeResult(result, onUnexpected)
+  if (body === undefined) {
+    send(response, 500, CONTENT_TYPES[mediaType], UNEXPECTED_BODY)
+    return
+  }
   if (!result.errors) {
-    send(response, 200, CONTENT_TYPES[mediaType], JSON.stringify(result))
+    send(response, 200, CONTENT_TYPES[mediaType], body)
     return
   }
   const { status, headers } = statusOf(result.errors, mediaType)
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  send(response, status, CONTENT_TYPES[mediaType], JSON.stringify(formatResult(result)))
+  send(response, status, CONTENT_TYPES[mediaType], body)
+}
+
+/** A result as JSON; undefined, with the error reported as a bug, where there is none: a text too long for a string. */
+export function encodeResult(result: ExecutionResult, onUnexpected: (error: unknown) => void): string | undefined {
+  try {
+    return JSON.stringify(formatResult(result))
+  } catch (error) {
+    onUnexpected(error)
+    return undefined
+  }
 }
 
 /** Answers with one coded error in GraphQL's form. */
@@ -32,8 +52,10 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
 }
 
 /** A result as a caller sees it. */
-export function formatResult({ errors, ...rest }: ExecutionResult): FormattedExecutionResult {
-  return errors ? { errors: errors.map(formatError), ...rest } : rest
+export function formatResult(result: ExecutionResult): FormattedExecutionResult {
+  if (!result.errors) return result as FormattedExecutionResult
+  const { errors, ...rest } = result
+  return { errors: errors.map(formatError), ...rest }
 }
 
 /** An error as a caller sees it: without what it says to the HTTP server. */
@@ -65,6 +87,8 @@ function statusOf(
   return { status: status || 200, headers }
 }
 
+/** What is told of a bug. */
+export const UNEXPECTED_BODY = errorBody('INTERNAL_SERVER_ERROR', 'Unexpected error.')
 const CONTENT_TYPES: Record<ResultMediaType, string> = {
   'application/json': 'application/json; charset=utf-8',
   'application/graphql-response+json': 'application/graphql-response+json; charset=utf-8',

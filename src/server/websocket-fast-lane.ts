@@ -3,7 +3,7 @@ import type { Context } from 'graphql-ws'
 import type { Services } from '../graphql/context.ts'
 import type { CompiledOperation, Operations } from '../graphql/operations.ts'
 import { hasParameters, isObject, type Parameters } from '../graphql/parameters.ts'
-import { formatResult } from './json-response.ts'
+import { encodeResult, UNEXPECTED_BODY } from './json-response.ts'
 
 /** What graphql-ws knows of one connection, once that was acknowledged. */
 export type Connection = Context<Record<string, unknown>, ConnectionExtra>
@@ -11,12 +11,18 @@ export type Connection = Context<Record<string, unknown>, ConnectionExtra>
 export interface ConnectionExtra {
   /** Set when the client has introduced itself. */
   connection?: Connection
+  /** The ids of the subscriptions under way. */
+  readonly subscriptions: Set<string>
+  /** Answers a ping with its payload. */
+  readonly pong: (payload: unknown) => void
 }
 
 export interface WebSocketFastLaneDependencies {
   readonly operations: Operations
   readonly services: Services
   readonly send: (data: string) => Promise<void> | void
+  /** Called with each error that is a bug. */
+  readonly onUnexpected: (error: unknown) => void
 }
 
 /**
@@ -26,7 +32,7 @@ export interface WebSocketFastLaneDependencies {
 export function createWebSocketFastLane(
   dependencies: WebSocketFastLaneDependencies,
 ): (message: unknown, connection: Connection | undefined) => boolean {
-  const { operations, services, send } = dependencies
+  const { operations, services, send, onUnexpected } = dependencies
   return (message, connection) => {
     if (!isObject(message)) return false
     const { id, type, payload } = message
@@ -61,7 +67,8 @@ export function createWebSocketFastLane(
 
   function answer(id: string, result: ExecutionResult): void {
     const quotedId = JSON.stringify(id)
-    void send(`{"id":${quotedId},"type":"next","payload":${JSON.stringify(formatResult(result))}}`)
+    const payload = encodeResult(result, onUnexpected) ?? UNEXPECTED_BODY
+    void send(`{"id":${quotedId},"type":"next","payload":${payload}}`)
     void send(`{"id":${quotedId},"type":"complete"}`)
   }
 }

@@ -11,12 +11,12 @@ import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'g
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { GraphQLContext, Services } from '../graphql/context.ts'
-import { operationUnknown, toClientError } from '../graphql/errors.ts'
+import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
 import type { Operations } from '../graphql/operations.ts'
 import { formatError, formatResult } from './json-response.ts'
 import { MAX_BODY_BYTES } from './read-body.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
-import { type ConnectionExtra, createWebSocketFastLane } from './websocket-fast-lane.ts'
+import { type Connection, type ConnectionExtra, createWebSocketFastLane } from './websocket-fast-lane.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
 export interface WebSocketDependencies {
@@ -51,7 +51,9 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     },
     execute: operations.execute,
     subscribe: operations.subscribe,
-    onSubscribe: (_connection, _id, payload) => toExecutionArgs(payload),
+    onPing: ({ extra }, payload) => extra.pong(payload),
+    onSubscribe: async (connection, id, payload) => admit(connection, id, await toExecutionArgs(payload)),
+    onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
     onNext: (_connection, _id, _payload, _args, result) => result.errors && formatResult(result as ExecutionResult),
     onError: (_connection, _id, _payload, errors) => errors.map(formatError),
   })
@@ -83,13 +85,13 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   function open(socket: WebSocket, connection: Duplex): void {
     const stopPinging = keepAlive(socket)
     const send = createSender(socket, connection)
-    const fastLane = createWebSocketFastLane({ operations, services, send })
-    const extra: ConnectionExtra = {}
+    const fastLane = createWebSocketFastLane({ operations, services, send, onUnexpected })
+    const extra: ConnectionExtra = { subscriptions: new Set(), pong }
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
         send,
-        close: (code, reason) => socket.close(code, reason),
+        close: (code, reason) => socket.close(code, closeReason(reason)),
         onMessage: (listener) => {
           socket.on('message', (data) => {
             const message = parseJson(String(data))
@@ -113,6 +115,32 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
       stopPinging()
       void closed(code, String(reason))
     })
+
+    function pong(payload: unknown): void {
+      try {
+        void send(JSON.stringify({ type: 'pong', payload }))
+      } catch {
+        // Nested too deep to be written, though not to be read.
+        socket.close(CloseCode.BadRequest, 'Invalid message received')
+      }
+    }
+  }
+
+  /** Lets a subscription begin where its connection has fewer than it may. */
+  function admit(
+    { extra, subscriptions }: Connection,
+    id: string,
+    args: ExecutionArgs | readonly GraphQLError[],
+  ): ExecutionArgs | readonly GraphQLError[] {
+    if (!('document' in args)) return args
+    if (getOperationAST(args.document, args.operationName)?.operation !== 'subscription') return args
+    if (extra.subscriptions.size >= MAX_SUBSCRIPTIONS) {
+      // One that its client has just completed may still be ending.
+      for (const other of extra.subscriptions) if (!(other in subscriptions)) extra.subscriptions.delete(other)
+    }
+    if (extra.subscriptions.size >= MAX_SUBSCRIPTIONS) return [tooManySubscriptions(MAX_SUBSCRIPTIONS)]
+    extra.subscriptions.add(id)
+    return args
   }
 
   /** Takes an operation that is compiled already, or parses and validates it by Yoga's rules. */
@@ -138,9 +166,23 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   }
 }
 
+/** The most subscriptions that one connection may have under way. */
+const MAX_SUBSCRIPTIONS = 100
 /** How long clients may take to say goodbye, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000
 const GOING_AWAY = 1001
+
+/** A reason that fits a close frame, which has 125 bytes with its code: what is beyond is cut off. */
+function closeReason(reason = ''): string {
+  const bytes = Buffer.from(reason)
+  if (bytes.length <= MAX_CLOSE_REASON_BYTES) return reason
+  return bytes
+    .subarray(0, MAX_CLOSE_REASON_BYTES)
+    .toString()
+    .replace(/\uFFFD+$/, '')
+}
+
+const MAX_CLOSE_REASON_BYTES = 123
 
 /** The value of a JSON text; the text itself where it is none, for graphql-ws to refuse. */
 function parseJson(text: string): unknown {

@@ -40,6 +40,40 @@ async function warm(): Promise<void> {
 }
 
 describe('a service under abuse', () => {
+  it('should let one WebSocket have 100 subscriptions, and a further one when one has ended', async () => {
+    const { socket, messages } = await openSocket()
+    const subscribe = (id: string) =>
+      socket.send(
+        JSON.stringify({
+          id,
+          type: 'subscribe',
+          payload: { query: 'subscription { statsUpdated(supplyIds: ["supply1"]) { id } }' },
+        }),
+      )
+    for (let index = 0; index <= 100; index++) subscribe(`s${index}`)
+    await vi.waitFor(() => expect(messages).toHaveLength(101))
+    const refused = messages.filter(({ type }) => type === 'error')
+    expect(refused).toMatchObject([{ id: 's100', payload: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }] }])
+    socket.send('{"id":"s0","type":"complete"}')
+    subscribe('more')
+    await vi.waitFor(() => expect(messages.at(-1)).toMatchObject({ id: 'more', type: 'next' }))
+    socket.terminate()
+  })
+
+  it.each([
+    ['an id that is long and taken', ['long', 'long'].map(() => runMessage('x'.repeat(200), 100)), 4409],
+    [
+      'a ping that is nested deep',
+      [`{"type":"ping","payload":{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`],
+      4400,
+    ],
+  ])('should close a WebSocket for %s, by the protocol’s code', async (_name, sent, code) => {
+    const { socket } = await openSocket()
+    const closed = once(socket, 'close')
+    for (const text of sent) socket.send(text)
+    expect((await closed)[0]).toBe(code)
+  })
+
   it('should survive connections that break off while they ask for an upgrade', async () => {
     const port = Number(new URL(app.url).port)
     for (let round = 0; round < 60; round++) {

@@ -14,7 +14,7 @@ const log = createLog(config.logLevel)
 const onUnexpected = (error) => log.error({ err: error }, 'unexpected error')
 const operations = createOperations({ schema, onUnexpected })
 const yoga = createYogaServer({ schema, services, operations, log, onUnexpected })
-const fastLane = createFastLane({ operations, services })
+const fastLane = createFastLane({ operations, services, onUnexpected })
 createHttpServer({ yoga, fastLane, graphiql: createGraphiQL(services), health: undefined }).listen(
   config.port,
   config.host,
