@@ -4,7 +4,22 @@
 -- KEYS      one per request, rate-limit:{address}; a key may be there several times
 -- ARGV[1]   max, the requests allowed per window
 -- ARGV[2]   the window in milliseconds
--- returns   per request 0 (allowed and counted) or after how many milliseconds it would be allowed
+-- returns   per request 0 (allowed and counted) or after how many milliseconds it would be allowed, the window at most
+
+-- Where the clock was set back, times lie ahead of it: they become now, so that nobody waits longer than a window.
+local function pull_back(key, now, now_text, window_ms)
+  local times = redis.call('LRANGE', key, 0, -1)
+  for i, time in ipairs(times) do
+    if tonumber(time) > now then
+      times[i] = now_text
+    end
+  end
+  redis.call('DEL', key)
+  for _, time in ipairs(times) do
+    redis.call('RPUSH', key, time)
+  end
+  redis.call('PEXPIRE', key, window_ms + 1)
+end
 
 local max = tonumber(ARGV[1])
 local window_ms = tonumber(ARGV[2])
@@ -20,6 +35,10 @@ for i, key in ipairs(KEYS) do
   local wait_us = 0
   if oldest then
     wait_us = tonumber(oldest) + window_ms * 1000 - now
+    if wait_us > window_ms * 1000 then
+      pull_back(key, now, now_text, window_ms)
+      wait_us = window_ms * 1000
+    end
   end
   if wait_us > 0 then
     answers[i] = math.ceil(wait_us / 1000)

@@ -90,6 +90,7 @@ export function createRedisStatsStore({
 
   async function apply({ sequence, tallies }: Batch, marker: string): Promise<void> {
     const supplyIds = [...tallies.keys()]
+    const known = supplyIds.filter((supplyId) => indexed.has(supplyId))
     const indexing = index(supplyIds.filter((supplyId) => !indexed.has(supplyId)))
     // On one connection Redis sees them in this order anyway. A supply without index entry would never be listed.
     if (isCluster) await indexing
@@ -101,8 +102,14 @@ export function createRedisStatsStore({
       args.push(fields.length / 2)
       for (const field of fields) args.push(field)
     }
-    const [errors] = await Promise.all([script(keys, args), indexing])
-    if (Array.isArray(errors) && errors.length > 0) {
+    const [answer] = await Promise.all([script(keys, args), indexing])
+    const [errors, created] = answer as [string[], number[]]
+    // Statistics that begin though their supply was in the index: Redis was emptied, and its index with it.
+    if (created.length > 0 && known.length > 0) {
+      const begun = new Set(created.map((position) => supplyIds[position - 1]))
+      await index(known.filter((supplyId) => begun.has(supplyId)))
+    }
+    if (errors.length > 0) {
       onError(new Error(`Some statistics were not counted; delete or rename the keys named here. ${errors.join('; ')}`))
     }
   }

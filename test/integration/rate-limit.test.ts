@@ -58,6 +58,17 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
     expect(ttl).toBeLessThanOrEqual(10_001)
   })
 
+  it('should have nobody wait longer than a window after the clock of Redis was set back', async () => {
+    const windowMs = 200
+    const { limiter } = await open({ max: 3, windowMs })
+    const anHourAhead = `${(Date.now() + 3_600_000) * 1000}`
+    await redis.command('rpush', 'rate-limit:{192.0.2.1}', anHourAhead, anHourAhead, anHourAhead)
+    const refused = await limiter.take('192.0.2.1')
+    expect(refused.allowed).toBe(false)
+    if (!refused.allowed) expect(refused.retryAfterMs).toBeLessThanOrEqual(windowMs)
+    await vi.waitFor(async () => expect((await limiter.take('192.0.2.1')).allowed).toBe(true), { timeout: 2_000 })
+  })
+
   it('should hold a lowered max at once, and a raised one', async () => {
     const five = await open({ max: 5, windowMs: 60_000 })
     for (let index = 0; index < 5; index += 1) expect((await five.limiter.take('192.0.2.1')).allowed).toBe(true)

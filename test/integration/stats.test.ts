@@ -302,6 +302,15 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     }
   })
 
+  it('should list supplies again after Redis was emptied over the connection there is', async () => {
+    await open()
+    await store.record(REQUEST)
+    await redis.command('flushall')
+    expect(await store.supplyIds()).toEqual([])
+    await store.record(REQUEST)
+    expect(await store.supplyIds()).toEqual(['supply1'])
+  })
+
   it('should list supplies again after Redis lost everything', async () => {
     await open()
     await store.record(REQUEST)
