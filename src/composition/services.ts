@@ -13,6 +13,7 @@ import type { Logger } from '../log.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
 import { createRedisRateLimiter, type RateLimitCounters } from '../rate-limit/redis.ts'
 import { createRedis, type RedisConnection } from '../redis/connect.ts'
+import { checkAccepted } from '../redis/refusal.ts'
 import { createMemoryStatsChanges } from '../stats/changes-memory.ts'
 import { createRedisStatsChanges } from '../stats/changes-redis.ts'
 import { createStatsFeed } from '../stats/feed.ts'
@@ -130,10 +131,12 @@ function connectRedis(config: Config): { rateLimit?: RedisConnection; stats?: Re
 /**
  * Waits a little for Redis, so that the first requests find it. From then on the log says that it was lost and that it is
  * back, each once. Returns the function that ends that.
+ * @throws RedisRefusedError where it is there and takes no client like this one
  */
 async function waitForRedis(connection: RedisConnection, log: Logger): Promise<() => void> {
   const away = (what: string) => log.warn(`${what}: auctions go on, limits hold per process, counts wait in memory`)
   let isUp = await connection.whenUp(REDIS_WAIT_MS)
+  await checkAccepted(connection)
   if (!isUp) away(`Redis cannot be reached (${connection.lastError()?.message ?? 'no answer'})`)
   const stopDown = connection.onDown(() => {
     if (isUp) away('Redis was lost')

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { databaseOf } from './refusal.ts'
 
 /** How long one attempt to connect may take, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 2_000
@@ -24,6 +25,8 @@ const CLUSTER_REDIRECTIONS_MAX = 4
 export interface RedisConnection {
   readonly client: Redis | Cluster
   readonly isCluster: boolean
+  /** The database that was named, 0 where none was. */
+  readonly database: number
   state(): 'up' | 'down'
   /** Calls `listener` each time the connection is up (again). Returns the function that ends it. */
   onUp(listener: () => void): () => void
@@ -44,12 +47,14 @@ export interface RedisConnection {
 /**
  * Connects to one Redis, or to a cluster where `url` names several nodes, separated by commas. Returns at once; an
  * unreachable Redis is tried until it is there and never raises an error by itself.
+ * @throws RedisRefusedError where the URL names no database that there can be
  * @param url redis:// or rediss:// (TLS), with user name, password and, for one node, database number
  * @param name how this client appears in Redis's CLIENT LIST
  */
 export function createRedis({ url, name }: { readonly url: string; readonly name: string }): RedisConnection {
   const nodes = url.split(',').map((node) => node.trim())
   const isCluster = nodes.length > 1
+  const database = databaseOf(nodes)
   const client = isCluster ? connectCluster(nodes, name) : connectNode(nodes[0] ?? '', name)
   const upListeners = new Set<() => void>()
   const downListeners = new Set<() => void>()
@@ -76,6 +81,7 @@ export function createRedis({ url, name }: { readonly url: string; readonly name
   return {
     client,
     isCluster,
+    database,
     state,
     onUp: (listener) => add(upListeners, listener),
     onDown: (listener) => add(downListeners, listener),
