@@ -1,6 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 
+// Whoever reads the output may have seen enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 // citty decides on colours when it is imported, by the environment alone: say there where this is no terminal.
 if (!process.stdout.isTTY) process.env.NO_COLOR = '1'
 const { defineCommand, runMain } = await import('citty')

@@ -1,12 +1,12 @@
 import { createWriteStream } from 'node:fs'
-import { rename, rm, stat } from 'node:fs/promises'
+import { realpath, rename, rm, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type CatalogData, DataFileError } from './data-file.ts'
 import { formatDataFile } from './generate.ts'
 
 /**
- * Writes a data file whole or not at all: beside its place first, then moved there.
+ * Writes a data file whole or not at all: beside its place first, then moved there. Through a link, its target is written.
  * @param overwrite whether a file of that name is replaced
  * @throws DataFileError where there is such a file already, or it cannot be written
  */
@@ -17,10 +17,11 @@ export async function writeDataFile(path: string, data: CatalogData, overwrite: 
     throw new DataFileError(`${path} exists already; add --force to replace it, or name another file.`)
   }
 
-  const draft = `${path}.${process.pid}.tmp`
+  const target = existing === undefined ? path : await realpath(path)
+  const draft = `${target}.${process.pid}.tmp`
   try {
     await pipeline(Readable.from(formatDataFile(data)), createWriteStream(draft))
-    await rename(draft, path)
+    await rename(draft, target)
   } catch (error) {
     await rm(draft, { force: true })
     throw new DataFileError(`${path} cannot be written: ${writeProblem(error)}`, { cause: error })

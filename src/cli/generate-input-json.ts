@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { defineCommand } from 'citty'
-import { generateCatalog, MIN_BIDDERS } from '../catalog/generate.ts'
+import { formatDataFile, generateCatalog, MIN_BIDDERS } from '../catalog/generate.ts'
 import { writeDataFile } from '../catalog/write-data-file.ts'
 import { runCommand } from './command-error.ts'
 import { parseWholeNumberOption } from './whole-number-option.ts'
@@ -12,7 +13,13 @@ const MAX_SEED = 2 ** 32 - 1
 export const generateInputJsonCommand = defineCommand({
   meta: { name: 'generate-input-json', description: 'Make up a data file of supplies and bidders' },
   args: {
-    output: { type: 'string', alias: 'o', valueHint: 'file', default: 'data.json', description: 'The file to write' },
+    output: {
+      type: 'string',
+      alias: 'o',
+      valueHint: 'file',
+      default: 'data.json',
+      description: 'The file to write; - is standard output',
+    },
     supplies: { type: 'string', alias: 's', default: '10', description: `How many supplies, 1 to ${MAX_SUPPLIES}` },
     bidders: {
       type: 'string',
@@ -34,7 +41,12 @@ export const generateInputJsonCommand = defineCommand({
       const seed =
         args.seed === undefined ? randomInt(MAX_SEED + 1) : parseWholeNumberOption('--seed', args.seed, 0, MAX_SEED)
 
-      await writeDataFile(args.output, generateCatalog({ supplies, bidders, seed }), args.force)
+      const data = generateCatalog({ supplies, bidders, seed })
+      if (args.output === '-') {
+        for await (const text of Readable.from(formatDataFile(data))) process.stdout.write(text)
+        return
+      }
+      await writeDataFile(args.output, data, args.force)
       process.stdout.write(
         `Wrote ${args.output}: ${supplies} supplies, ${bidders} bidders (seed ${seed}).\n` +
           `Load it with: auction load-data --input ${args.output}\n`,

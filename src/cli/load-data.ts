@@ -30,7 +30,7 @@ export const loadDataCommand = defineCommand({
         progress.clear()
         process.stdout.write(`Loaded ${args.input}.\n${formatCounts(counts)}${leftoverHint(counts, data, args.input)}`)
       } catch (error) {
-        throw isDatabaseUnavailable(error) ? unreachable(database.connectionString, error) : error
+        throw isDatabaseUnavailable(error) ? unreachable(database.connectionString, error, database.embedded) : error
       } finally {
         progress.clear()
         await database.dispose()

@@ -44,7 +44,10 @@ const down = defineCommand({
 })
 
 const status = defineCommand({
-  meta: { name: 'status', description: 'Show the current migration, and which are not applied yet' },
+  meta: {
+    name: 'status',
+    description: 'Show the current migration, and which are not applied yet: then it ends with 1',
+  },
   run: () =>
     run('status', {}, async ({ connectionString }) => {
       const states = await readMigrationStates({ connectionString })
@@ -54,6 +57,7 @@ const status = defineCommand({
       if (pending.length === 0) return print('The database is up to date.')
       print(`Not applied (${pending.length}), apply with \`auction migrate up\`:`)
       for (const { name } of pending) print(`  ${name}`)
+      process.exitCode = 1
     }),
 })
 

@@ -16,14 +16,18 @@ export const serveCommand = defineCommand({
       const app = await createApp(config, { log })
       announce(app, log)
       await stopped
-      await app.dispose()
+      const { lostCounts } = await app.dispose()
+      if (lostCounts > 0) process.exitCode = 1
       log.flush()
       // Auctions that the shutdown had to leave would keep the process until they end.
       setTimeout(() => process.exit(), EXIT_DELAY_MS).unref()
     }),
 })
 
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+/**
+ * Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. Started by npm or npx, the service is a
+ * shell's child, and their SIGTERM ends that shell alone: then its end is the signal.
+ */
 function stopSignal(log: Logger): Promise<void> {
   return new Promise((resolve) => {
     let signals = 0
@@ -34,6 +38,14 @@ function stopSignal(log: Logger): Promise<void> {
         resolve()
       })
     }
+    if (process.env.npm_command === undefined) return
+    const parent = process.ppid
+    const timer = setInterval(() => {
+      if (process.ppid === parent) return
+      clearInterval(timer)
+      log.info('npm has ended: stopping, once what is in flight is answered')
+      resolve()
+    }, PARENT_POLL_MS).unref()
   })
 }
 
@@ -65,6 +77,8 @@ function announce({ url, services }: App, log: Logger): void {
   )
 }
 
+/** How often it is looked whether npm is still there, in milliseconds. */
+const PARENT_POLL_MS = 250
 const SUPPLIES_SHOWN = 20
 /** How long the last lines of the log may take to be written, in milliseconds. */
 const EXIT_DELAY_MS = 100

@@ -9,7 +9,7 @@ import { createGraphiQL } from '../server/graphiql.ts'
 import { createHealth, type DependencyState } from '../server/health.ts'
 import { createHttpServer } from '../server/http.ts'
 import { listen } from '../server/listen.ts'
-import { shutDown } from '../server/shutdown.ts'
+import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
 import { createYogaServer } from '../server/yoga.ts'
 import { prepareCatalog } from './first-catalog.ts'
@@ -24,7 +24,7 @@ export interface App {
    * Stops: nothing new is accepted, what is in flight is answered, counts are committed, subscriptions completed and
    * everything closed, within the configured time.
    */
-  dispose(): Promise<void>
+  dispose(): Promise<ShutdownReport>
 }
 
 /**
@@ -59,7 +59,7 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
     const webSocket = createGraphQLWebSocket({ http, schema, yoga, operations, services, log, onUnexpected })
     const url = await listen(http, config)
 
-    let stopping: Promise<void> | undefined
+    let stopping: Promise<ShutdownReport> | undefined
     return {
       url,
       services,

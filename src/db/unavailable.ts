@@ -51,11 +51,15 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 }
 
 /** What to say where a database cannot be used at all; the password does not show. */
-export function unreachable(connectionString: string, error: unknown): DatabaseError {
+export function unreachable(connectionString: string, error: unknown, isEmbedded = false): DatabaseError {
   const { hostname, port, pathname, searchParams } = new URL(connectionString)
   const place = searchParams.get('host') ?? `${hostname}:${port || 5432}`
   const { originalMessage } = adapterCause(error)
   const reason = originalMessage || messageOf(error)
+  if (isEmbedded) {
+    const message = `the embedded database is gone (${reason}), and nothing was changed: run the command again`
+    return new DatabaseError('DATABASE_UNREACHABLE', message, { cause: error })
+  }
   const message = `PostgreSQL at ${place}${pathname} cannot be used (${reason}): start it, or correct DATABASE_URL`
   return new DatabaseError('DATABASE_UNREACHABLE', message, { cause: error })
 }

@@ -16,11 +16,16 @@ export interface ShutdownDependencies {
   readonly opened: OpenServices
 }
 
+export interface ShutdownReport {
+  /** Requests whose counts could not be committed. */
+  readonly lostCounts: number
+}
+
 /**
  * Stops serving: accepts nothing new, answers what is in flight, completes subscriptions, commits the counts, closes
  * connections. What is not done by `shutdownTimeoutMs` is cut off, and the log says what was drained and what was not.
  */
-export async function shutDown(dependencies: ShutdownDependencies): Promise<void> {
+export async function shutDown(dependencies: ShutdownDependencies): Promise<ShutdownReport> {
   const { config, log, health, http, webSocket, opened } = dependencies
   const { auctioneer, feed } = opened.services
   const startedAt = performance.now()
@@ -52,6 +57,7 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<void
   const report = { drained: draining, left, tookMs: Math.round(performance.now() - startedAt) }
   if (left.auctions > 0 || left.counts > 0) log.error(report, 'stopped, with work left undone')
   else log.info(report, 'stopped')
+  return { lostCounts: uncommitted }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,9 +10,11 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { freePort } from '../support/free-port.ts'
 import { dataOf, execute, openWebSocket } from '../support/graphql.ts'
 import { makeMigratedDataDir } from '../support/migrated-data-dir.ts'
-import { hasScript } from '../support/services.ts'
+import { startRedis } from '../support/redis.ts'
+import { hasRedis, hasScript } from '../support/services.ts'
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const MAIN = join(ROOT, 'dist/main.js')
 
 let folder: string
 /** A service for the tests that leave it as it is. */
@@ -149,6 +151,26 @@ describe('what cannot be served', () => {
     expect(await dataOf(`${service.url}/graphql`, '{ __typename }')).toEqual({ __typename: 'Query' })
   })
 
+  it('should be a database of Redis that is none', async () => {
+    await expectRefusal(
+      auction(['serve'], { DATA_DIR: await migratedDataDir(), REDIS_URL: 'redis://127.0.0.1:1/abc' }),
+      /ends in \/abc/,
+    )
+  })
+
+  it.runIf(hasRedis)('should be a Redis that refuses the password, or has no such database', async () => {
+    const redis = await startRedis()
+    try {
+      const env = { DATA_DIR: await migratedDataDir() }
+      await expectRefusal(auction(['serve'], { ...env, REDIS_URL: `${redis.url}/999` }), /Redis has no database 999/)
+      await redis.command('config', 'set', 'requirepass', 'secret')
+      const url = redis.url.replace('//', '//:wrong@')
+      await expectRefusal(auction(['serve'], { ...env, REDIS_URL: url }), /Redis refuses this client \(WRONGPASS/)
+    } finally {
+      await redis.dispose()
+    }
+  })
+
   it('should be an option that there is not, and a command that there is not', async () => {
     await expectRefusal(auction(['serve', '--port', '1']), /--port/)
     const unknown = auction(['sell'])
@@ -261,5 +283,41 @@ describe('auction run', () => {
     expect(await refused.code).toBe(1)
     expect(refused.stderr).toMatch(says)
     expect(refused.stderr).toMatch(/^error: [^\n]+\n$/)
+  })
+})
+
+describe('a service that npm or npx has started', () => {
+  it.each([
+    ['npm', ['--prefix', ROOT, 'start']],
+    ['sh', ['-c', `"${process.execPath}" "${MAIN}" serve; true`]],
+  ])('should stop where %s is told to', async (program, args) => {
+    const env = { PORT: '0', DATA_DIR: await migratedDataDir(), npm_command: 'exec' }
+    const command = start(program, args, env)
+    await vi.waitFor(() => expect(command.stdout).toContain('serving on'), { timeout: 20_000 })
+    command.child.kill('SIGTERM')
+    await vi.waitFor(() => expect(command.stdout).toContain('"msg":"stopped"'), { timeout: 10_000 })
+    await command.code
+  })
+})
+
+describe('output that nobody reads to its end', () => {
+  it('should end quietly', async () => {
+    const command = start('sh', ['-c', `"${process.execPath}" "${MAIN}" migrate history | :`], { DATA_DIR: dataDir })
+    expect(await command.code).toBe(0)
+    expect(command.stderr).toBe('')
+  })
+})
+
+describe('auction generate-input-json', () => {
+  it('should write the target of a link, and print where - is named', async () => {
+    const [target, link] = [join(folder, 'target.json'), join(folder, 'link.json')]
+    await writeFile(target, 'old')
+    await symlink(target, link)
+    const written = auction(['generate-input-json', '--force', '--seed', '7', '-o', link])
+    expect(await written.code).toBe(0)
+    expect(await readlink(link)).toBe(target)
+    const printed = auction(['generate-input-json', '--seed', '7', '-o', '-'])
+    expect(await printed.code).toBe(0)
+    expect(printed.stdout).toBe(await readFile(target, 'utf8'))
   })
 })

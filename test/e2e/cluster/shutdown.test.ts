@@ -72,7 +72,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', 
 
     instance.signal('SIGTERM')
 
-    expect(await instance.exited).toEqual({ code: 0, signal: null })
+    expect(await instance.exited).toEqual({ code: 1, signal: null })
     expect(instance.log.at(-1)).toMatchObject({
       msg: 'stopped, with work left undone',
       drained: { counts: 7 },
