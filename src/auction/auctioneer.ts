@@ -20,7 +20,7 @@ export interface AuctioneerDependencies {
   readonly rateLimiter: RateLimiter
   readonly stats: StatsStore
   readonly house: AuctionHouse
-  /** Called after an auction was counted; undefined where nobody listens, so that it costs nothing. */
+  /** Called with each auction held, while its count is being committed; undefined where nobody listens, so that it costs nothing. */
   readonly onAuction: ((auction: Auction) => void) | undefined
 }
 
