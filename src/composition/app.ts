@@ -4,7 +4,9 @@ import { createDisposer } from '../disposer.ts'
 import { createOperations } from '../graphql/operations.ts'
 import { createSchema } from '../graphql/schema/index.ts'
 import type { Logger } from '../log.ts'
+import { admitAll } from '../server/admission.ts'
 import { createFastLane } from '../server/fast-lane.ts'
+import { createFrontDoor } from '../server/front-door.ts'
 import { createGraphiQL } from '../server/graphiql.ts'
 import { createHealth, type DependencyState } from '../server/health.ts'
 import { createHttpServer } from '../server/http.ts'
@@ -48,15 +50,16 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
     const schema = createSchema()
     const onUnexpected = (error: unknown) => log.error({ err: error }, 'unexpected error')
     const operations = createOperations({ schema, onUnexpected })
-    const yoga = createYogaServer({ schema, services, operations, log, onUnexpected })
+    const frontDoor = createFrontDoor({ operations, services, admission: admitAll, onUnexpected })
+    const yoga = createYogaServer({ schema, frontDoor, log, onUnexpected })
     disposer.add(() => yoga.dispose())
     const http = createHttpServer({
       yoga,
-      fastLane: createFastLane({ operations, services, onUnexpected }),
+      fastLane: createFastLane({ frontDoor, onUnexpected }),
       graphiql: createGraphiQL(services),
       health,
     })
-    const webSocket = createGraphQLWebSocket({ http, schema, yoga, operations, services, log, onUnexpected })
+    const webSocket = createGraphQLWebSocket({ http, schema, yoga, frontDoor, log, onUnexpected })
     const url = await listen(http, config)
 
     let stopping: Promise<ShutdownReport> | undefined

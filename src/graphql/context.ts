@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Auctioneer } from '../auction/auctioneer.ts'
 import type { Catalog } from '../catalog/types.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
@@ -13,9 +14,20 @@ export interface Services {
   readonly prisma: PrismaClient
 }
 
+/** Where an operation came from. */
+export interface Origin {
+  readonly transport: 'http' | 'websocket'
+  /**
+   * The HTTP request as it arrived, with its headers and, under `socket`, the address and whether the client is still
+   * there; of a WebSocket the request that opened it. Referred to, never copied: most operations read nothing of it.
+   */
+  readonly request: IncomingMessage
+}
+
 /** One operation's context. Made anew for each operation, since Prisma's loaders keep their batches by it. */
 export interface GraphQLContext {
   readonly services: Services
+  readonly origin: Origin
   /** What the response says beside its data, such as a limit decided locally. */
   extensions?: Record<string, unknown>
 }

@@ -1,15 +1,18 @@
 import {
   type ASTVisitor,
+  type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLField,
+  type GraphQLSchema,
   getNamedType,
   getNullableType,
   isInterfaceType,
   isListType,
   isObjectType,
   Kind,
+  type OperationDefinitionNode,
   SchemaMetaFieldDef,
   type SelectionSetNode,
   TypeMetaFieldDef,
@@ -17,8 +20,8 @@ import {
 } from 'graphql'
 import { itemsOf, listSizeOf } from './list-size.ts'
 
-/** What a selection may come to. */
-interface Cost {
+/** What a selection, or a whole operation, may come to. */
+export interface Cost {
   /** Each field counts one, what is selected within a list as often as that may have items. */
   readonly values: number
   /** Entities and statistics, each where its page is. */
@@ -33,16 +36,35 @@ interface Cost {
  * they are spread, each once computed for each set of entities above it, so the rule itself is linear in the document.
  */
 export function limitCost(context: ValidationContext): ASTVisitor {
-  const schema = context.getSchema()
-  const fragmentCosts = new Map<string, Cost>()
-
+  const costOf = createCosts(context.getSchema(), (name) => context.getFragment(name))
   return {
     OperationDefinition(operation) {
-      const cost = costOfSelections(operation.selectionSet, schema.getRootType(operation.operation), [])
-      const refusal = refusalOf(cost)
+      const refusal = refusalOf(costOf(operation))
       if (refusal) context.reportError(new GraphQLError(refusal, { nodes: operation }))
     },
   }
+}
+
+/** The cost of an operation of a validated document, as the rule counts it. */
+export function costOfOperation(
+  schema: GraphQLSchema,
+  { definitions }: DocumentNode,
+  operation: OperationDefinitionNode,
+): Cost {
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const definition of definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  }
+  return createCosts(schema, (name) => fragments.get(name))(operation)
+}
+
+function createCosts(
+  schema: GraphQLSchema,
+  getFragment: (name: string) => FragmentDefinitionNode | null | undefined,
+): (operation: OperationDefinitionNode) => Cost {
+  const fragmentCosts = new Map<string, Cost>()
+
+  return ({ selectionSet, operation }) => costOfSelections(selectionSet, schema.getRootType(operation), [])
 
   function costOfSelections({ selections }: SelectionSetNode, parent: unknown, above: readonly string[]): Cost {
     let sum = NOTHING
@@ -54,7 +76,7 @@ export function limitCost(context: ValidationContext): ASTVisitor {
         const type = typeCondition ? schema.getType(typeCondition.name.value) : parent
         sum = add(sum, costOfSelections(selectionSet, type, above))
       } else {
-        sum = add(sum, costOfFragment(context.getFragment(selection.name.value), above))
+        sum = add(sum, costOfFragment(getFragment(selection.name.value), above))
       }
     }
     return sum

@@ -1,24 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Services } from '../graphql/context.ts'
-import type { Operations } from '../graphql/operations.ts'
+import type { FrontDoor } from './front-door.ts'
 import { sendResult } from './json-response.ts'
 import { isJsonContent, resultMediaType } from './media-type.ts'
 import { createParametersReader } from './request-parameters.ts'
 
 /**
- * Answers a POST from the compiled operations, without Yoga. Returns false, having done nothing, for everything but
+ * Answers a POST from the operations that are known, without Yoga. Returns false, having done nothing, for everything but
  * plain JSON with a query or mutation that Yoga parsed and validated before.
  */
 export type FastLane = (request: IncomingMessage, response: ServerResponse, body: Buffer) => boolean
 
 export interface FastLaneDependencies {
-  readonly operations: Operations
-  readonly services: Services
+  readonly frontDoor: FrontDoor
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
 }
 
-export function createFastLane({ operations, services, onUnexpected }: FastLaneDependencies): FastLane {
+export function createFastLane({ frontDoor, onUnexpected }: FastLaneDependencies): FastLane {
   const readParameters = createParametersReader()
   return (request, response, body) => {
     const { headers } = request
@@ -27,10 +25,10 @@ export function createFastLane({ operations, services, onUnexpected }: FastLaneD
     if (!mediaType) return false
     const parameters = readParameters(body)
     if (!parameters) return false
-    const operation = operations.find(parameters.query, parameters.operationName)
+    const operation = frontDoor.find(parameters.query, parameters.operationName)
     if (!operation || operation.type === 'subscription') return false
 
-    const result = operation.run({ services }, parameters.variables)
+    const result = frontDoor.run(operation, { transport: 'http', request }, parameters.variables)
     if (result instanceof Promise) {
       void result.then((settled) => sendResult(response, settled, mediaType, onUnexpected))
     } else sendResult(response, result, mediaType, onUnexpected)

@@ -1,14 +1,16 @@
 import type { ExecutionResult } from 'graphql'
 import type { Context } from 'graphql-ws'
-import type { Services } from '../graphql/context.ts'
-import type { CompiledOperation, Operations } from '../graphql/operations.ts'
+import type { Origin } from '../graphql/context.ts'
+import type { Operation } from '../graphql/operations.ts'
 import { hasParameters, isObject, type Parameters } from '../graphql/parameters.ts'
+import type { FrontDoor } from './front-door.ts'
 import { encodeResult, UNEXPECTED_BODY } from './json-response.ts'
 
 /** What graphql-ws knows of one connection, once that was acknowledged. */
 export type Connection = Context<Record<string, unknown>, ConnectionExtra>
 
 export interface ConnectionExtra {
+  readonly origin: Origin
   /** Set when the client has introduced itself. */
   connection?: Connection
   /** The ids of the subscriptions under way. */
@@ -18,39 +20,34 @@ export interface ConnectionExtra {
 }
 
 export interface WebSocketFastLaneDependencies {
-  readonly operations: Operations
-  readonly services: Services
+  readonly frontDoor: FrontDoor
+  readonly origin: Origin
   readonly send: (data: string) => Promise<void> | void
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
 }
 
 /**
- * Answers one client's queries and mutations that are compiled already, with the messages that graphql-ws would send.
+ * Answers one client's queries and mutations that are known already, with the messages that graphql-ws would send.
  * Returns false, having done nothing, for every other message: graphql-ws takes those, and all that is wrong.
  */
 export function createWebSocketFastLane(
   dependencies: WebSocketFastLaneDependencies,
 ): (message: unknown, connection: Connection | undefined) => boolean {
-  const { operations, services, send, onUnexpected } = dependencies
+  const { frontDoor, origin, send, onUnexpected } = dependencies
   return (message, connection) => {
     if (!isObject(message)) return false
     const { id, type, payload } = message
     if (type !== 'subscribe' || typeof id !== 'string' || id === '' || !connection?.acknowledged) return false
     if (id in connection.subscriptions || !hasParameters(payload)) return false
-    const operation = operations.find(payload.query, payload.operationName)
+    const operation = frontDoor.find(payload.query, payload.operationName)
     if (!operation || operation.type === 'subscription') return false
     execute(id, operation, payload, connection)
     return true
   }
 
-  function execute(
-    id: string,
-    operation: CompiledOperation,
-    { variables }: Parameters,
-    { subscriptions }: Connection,
-  ): void {
-    const result = operation.run({ services }, variables)
+  function execute(id: string, operation: Operation, { variables }: Parameters, { subscriptions }: Connection): void {
+    const result = frontDoor.run(operation, origin, variables)
     if (!(result instanceof Promise)) {
       answer(id, result)
       return

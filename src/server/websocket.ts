@@ -10,9 +10,9 @@ import {
 import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { GraphQLContext, Services } from '../graphql/context.ts'
+import type { Origin } from '../graphql/context.ts'
 import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
-import type { Operations } from '../graphql/operations.ts'
+import type { FrontDoor } from './front-door.ts'
 import { formatError, formatResult } from './json-response.ts'
 import { MAX_BODY_BYTES } from './read-body.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
@@ -23,8 +23,7 @@ export interface WebSocketDependencies {
   readonly http: Server
   readonly schema: GraphQLSchema
   readonly yoga: Yoga
-  readonly operations: Operations
-  readonly services: Services
+  readonly frontDoor: FrontDoor
   readonly log: Logger
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
@@ -38,7 +37,7 @@ export interface GraphQLWebSocket {
 
 /** GraphQL over WebSocket, the graphql-transport-ws protocol, on the same path as HTTP. */
 export function createGraphQLWebSocket(dependencies: WebSocketDependencies): GraphQLWebSocket {
-  const { http, schema, yoga, operations, services, log, onUnexpected } = dependencies
+  const { http, schema, yoga, frontDoor, log, onUnexpected } = dependencies
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
@@ -49,10 +48,11 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     onConnect: (connection) => {
       connection.extra.connection = connection
     },
-    execute: operations.execute,
-    subscribe: operations.subscribe,
+    execute: frontDoor.execute,
+    subscribe: frontDoor.subscribe,
     onPing: ({ extra }, payload) => extra.pong(payload),
-    onSubscribe: async (connection, id, payload) => admit(connection, id, await toExecutionArgs(payload)),
+    onSubscribe: async (connection, id, payload) =>
+      admit(connection, id, await toExecutionArgs(payload, connection.extra.origin)),
     onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
     onNext: (_connection, _id, _payload, _args, result) => result.errors && formatResult(result as ExecutionResult),
     onError: (_connection, _id, _payload, errors) => errors.map(formatError),
@@ -79,14 +79,15 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
       return
     }
-    sockets.handleUpgrade(request, socket, head, (client) => open(client, socket))
+    sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
   }
 
-  function open(socket: WebSocket, connection: Duplex): void {
+  function open(socket: WebSocket, connection: Duplex, request: IncomingMessage): void {
+    const origin: Origin = { transport: 'websocket', request }
     const stopPinging = keepAlive(socket)
     const send = createSender(socket, connection)
-    const fastLane = createWebSocketFastLane({ operations, services, send, onUnexpected })
-    const extra: ConnectionExtra = { subscriptions: new Set(), pong }
+    const fastLane = createWebSocketFastLane({ frontDoor, origin, send, onUnexpected })
+    const extra: ConnectionExtra = { origin, subscriptions: new Set(), pong }
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -144,11 +145,14 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   }
 
   /** Takes an operation that is compiled already, or parses and validates it by Yoga's rules. */
-  async function toExecutionArgs(payload: SubscribePayload): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  async function toExecutionArgs(
+    payload: SubscribePayload,
+    origin: Origin,
+  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
     const { query, operationName, variables } = payload
-    const contextValue: GraphQLContext = { services }
+    const contextValue = frontDoor.createContext(origin)
     const args = { schema, operationName: operationName ?? null, variableValues: variables ?? null, contextValue }
-    const known = operations.find(query, operationName)
+    const known = frontDoor.find(query, operationName)
     if (known) return { ...args, document: known.document }
     const enveloped = yoga.getEnveloped({ ...contextValue })
     try {

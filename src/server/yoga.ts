@@ -1,20 +1,20 @@
+import type { IncomingMessage } from 'node:http'
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth'
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
 import type { GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
-import type { GraphQLContext, Services } from '../graphql/context.ts'
+import type { GraphQLContext } from '../graphql/context.ts'
 import { toClientError } from '../graphql/errors.ts'
-import type { Operations } from '../graphql/operations.ts'
+import type { FrontDoor } from './front-door.ts'
 import { refuseQuery, useCodedRefusals } from './refusals.ts'
 
 export type Yoga = ReturnType<typeof createYogaServer>
 
 export interface YogaDependencies {
   readonly schema: GraphQLSchema
-  readonly services: Services
-  readonly operations: Operations
+  readonly frontDoor: FrontDoor
   readonly log: Logger
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
@@ -24,11 +24,11 @@ export interface YogaDependencies {
  * GraphQL over HTTP as Yoga does it: GET, SSE, multipart and every media type. Its parse and validate rules
  * hold for every transport; its request bodies are bounded before it.
  */
-export function createYogaServer({ schema, services, operations, log, onUnexpected }: YogaDependencies) {
-  return createYoga<Record<string, unknown>, GraphQLContext>({
+export function createYogaServer({ schema, frontDoor, log, onUnexpected }: YogaDependencies) {
+  return createYoga<NodeContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: { services },
+    context: ({ req }) => frontDoor.createContext({ transport: 'http', request: req }),
     cors: false,
     landingPage: false,
     maxRequestBodySize: false,
@@ -46,7 +46,7 @@ export function createYogaServer({ schema, services, operations, log, onUnexpect
     // Served before it, from memory.
     graphiql: false,
     plugins: [
-      useOperations(operations),
+      useFrontDoor(frontDoor),
       useCodedRefusals(),
       maxDepthPlugin({ n: MAX_DEPTH, ignoreIntrospection: true, flattenFragments: true, onReject: [refuseQuery] }),
       maxAliasesPlugin({ n: MAX_ALIASES, allowList: [], onReject: [refuseQuery] }),
@@ -55,8 +55,13 @@ export function createYogaServer({ schema, services, operations, log, onUnexpect
   })
 }
 
-/** Executes through the compiled operations, as the other transports do. */
-function useOperations({ execute, subscribe }: Operations): Plugin {
+/** What Yoga knows of a request on Node.js. */
+interface NodeContext {
+  readonly req: IncomingMessage
+}
+
+/** Executes through the front door, as the lanes do. */
+function useFrontDoor({ execute, subscribe }: FrontDoor): Plugin {
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
     onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),

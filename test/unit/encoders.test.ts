@@ -2,9 +2,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Services } from '../../src/graphql/context.ts'
-import type { CompiledOperation, Operations } from '../../src/graphql/operations.ts'
+import type { Origin, Services } from '../../src/graphql/context.ts'
+import type { Operation, Operations } from '../../src/graphql/operations.ts'
+import { admitAll } from '../../src/server/admission.ts'
 import { createFastLane } from '../../src/server/fast-lane.ts'
+import { createFrontDoor } from '../../src/server/front-door.ts'
 import { type Connection, createWebSocketFastLane } from '../../src/server/websocket-fast-lane.ts'
 
 /** As a result does whose text is too long for a string. */
@@ -19,18 +21,18 @@ describe.each([
   ['at once', () => ({ data: { value: UNWRITABLE } })],
   ['later', async () => ({ data: { value: UNWRITABLE } })],
 ])('a result that cannot be written, made %s', (_name, run) => {
-  const operation = { type: 'query', run } as unknown as CompiledOperation
+  const operation = { type: 'query', run } as unknown as Operation
   const operations = { find: () => operation } as unknown as Operations
-  const services = {} as Services
   let reported: unknown[]
   const onUnexpected = (error: unknown) => void reported.push(error)
+  const frontDoor = createFrontDoor({ operations, services: {} as Services, admission: admitAll, onUnexpected })
   beforeEach(() => {
     reported = []
   })
   afterEach(() => expect(reported).toEqual([expect.any(RangeError)]))
 
   it('should be one masked answer over HTTP', async () => {
-    const fastLane = createFastLane({ operations, services, onUnexpected })
+    const fastLane = createFastLane({ frontDoor, onUnexpected })
     const body = Buffer.from('{"query":"{ value }"}')
     const server = createServer((request, response) => void fastLane(request, response, body)).listen(0, '127.0.0.1')
     try {
@@ -48,7 +50,12 @@ describe.each([
 
   it('should be one masked answer over a WebSocket', async () => {
     const sent: string[] = []
-    const lane = createWebSocketFastLane({ operations, services, send: (data) => void sent.push(data), onUnexpected })
+    const lane = createWebSocketFastLane({
+      frontDoor,
+      origin: {} as Origin,
+      send: (data) => void sent.push(data),
+      onUnexpected,
+    })
     const connection = { acknowledged: true, subscriptions: {} } as unknown as Connection
     expect(lane({ id: '1', type: 'subscribe', payload: { query: '{ value }' } }, connection)).toBe(true)
     await expect.poll(() => sent.length).toBe(2)

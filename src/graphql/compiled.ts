@@ -1,0 +1,55 @@
+import { type DocumentNode, getVariableValues, visit } from 'graphql'
+import { compileQuery, isCompiledQuery } from 'graphql-jit'
+import type { OperationParts } from './interpreted.ts'
+import type { Execution } from './operations.ts'
+import { compileVariableDefaults } from './variable-defaults.ts'
+
+/** An operation compiled by graphql-jit; undefined where that cannot be done. */
+export function compileExecution({ schema, document, definition, results }: OperationParts): Execution | undefined {
+  if (hasConditionsAndFragments(document)) return undefined
+  const compiled = compileQuery(schema, document, definition.name?.value, { disablingCapturingStackErrors: true })
+  if (!isCompiledQuery(compiled)) return undefined
+  const { query } = compiled
+  const definitions = definition.variableDefinitions ?? []
+  const fillDefaults = compileVariableDefaults(schema, definitions)
+
+  return (context, variables, rootValue) => {
+    try {
+      let result = query(rootValue, context, fillDefaults(variables))
+      if (result instanceof Promise) return result.then((settled) => results.finish(settled, context), results.fail)
+      if (result.errors && !('data' in result)) {
+        // Compiled code words its refusals of variables in its own way, without codes, and misses values that are left
+        // out and have a default though their type is non-null: what graphql-js makes of them counts.
+        const { errors, coerced } = getVariableValues(schema, definitions, variables ?? {}, {
+          maxErrors: MAX_VARIABLE_ERRORS,
+        })
+        if (errors) return results.refuseVariables(errors, context)
+        result = query(rootValue, context, coerced)
+        if (result instanceof Promise) return result.then((settled) => results.finish(settled, context), results.fail)
+      }
+      return results.finish(result, context)
+    } catch (error) {
+      return results.fail(error)
+    }
+  }
+}
+
+/** graphql-jit mixes up conditions in fragments that are used more than once, so such documents are not compiled. */
+function hasConditionsAndFragments(document: DocumentNode): boolean {
+  let conditions = false
+  let fragments = false
+  visit(document, {
+    Directive({ name }) {
+      if (name.value === 'skip' || name.value === 'include') conditions = true
+    },
+    FragmentSpread() {
+      fragments = true
+    },
+    InlineFragment() {
+      fragments = true
+    },
+  })
+  return conditions && fragments
+}
+
+const MAX_VARIABLE_ERRORS = 20

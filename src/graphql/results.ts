@@ -1,0 +1,63 @@
+import { type ExecutionResult, GraphQLError } from 'graphql'
+import type { GraphQLContext } from './context.ts'
+import { toClientError } from './errors.ts'
+
+/** Makes of what an executor gave what the caller is told. */
+export interface Results {
+  finish(result: ExecutionResult, context: GraphQLContext): ExecutionResult
+  /** The result where the variables are not what the operation's types allow. */
+  refuseVariables(errors: readonly GraphQLError[], context: GraphQLContext): ExecutionResult
+  /** The result of a bug, which must not end the process, as it would where the HTTP server is the caller. */
+  fail(error: unknown): ExecutionResult
+}
+
+export function createResults({ onUnexpected }: { readonly onUnexpected: (error: unknown) => void }): Results {
+  return {
+    finish,
+    refuseVariables: (errors, context) => finish({ errors: errors.map(variableError) }, context),
+    fail: (error) => ({ errors: [toClientError(error, onUnexpected)] }),
+  }
+
+  function finish(result: ExecutionResult, context: GraphQLContext): ExecutionResult {
+    const { extensions } = context
+    if (!result.errors && !extensions) return result
+    const finished: { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } = {}
+    if (result.errors) {
+      const errors = result.errors.map(toExecutionError)
+      finished.errors = hasValue(result.data) ? errors.map(withoutRequestStatus) : errors
+    }
+    if ('data' in result) finished.data = result.data ?? null
+    if (extensions) finished.extensions = extensions
+    return finished
+  }
+
+  function toExecutionError(error: GraphQLError): GraphQLError {
+    // An error that no resolver threw is a value that does not fit the schema: a bug.
+    const isBug = !error.originalError && error.extensions?.code === undefined && error.path !== undefined
+    return toClientError(isBug ? new Error(error.message) : error, onUnexpected)
+  }
+}
+
+function variableError(error: GraphQLError): GraphQLError {
+  return new GraphQLError(error.message, {
+    nodes: error.nodes ?? null,
+    extensions: { ...error.extensions, code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } },
+  })
+}
+
+function hasValue(data: ExecutionResult['data']): boolean {
+  return data !== null && data !== undefined && Object.values(data).some((value) => value !== null)
+}
+
+/** What a document's other fields have got is answered with 200: a status is for a request that got nothing. */
+function withoutRequestStatus(error: GraphQLError): GraphQLError {
+  const { http, ...extensions } = error.extensions
+  if (http === undefined || (extensions.code !== 'RATE_LIMITED' && extensions.code !== 'BAD_USER_INPUT')) return error
+  return new GraphQLError(error.message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    path: error.path ?? null,
+    extensions,
+  })
+}

@@ -1,0 +1,102 @@
+import type { ExecutionArgs, ExecutionResult } from 'graphql'
+import type { GraphQLContext, Origin, Services } from '../graphql/context.ts'
+import { operationUnknown, toClientError } from '../graphql/errors.ts'
+import type { Operation, Operations, ResultStream, Variables } from '../graphql/operations.ts'
+import type { Admission, Ticket } from './admission.ts'
+
+/**
+ * The one stage between the transports and the operations: it makes an operation's context of what arrived, has it
+ * admitted and executes it. A transport turns what came into a text, variables and an origin, and the result into its
+ * own bytes; nothing but this stage calls an operation.
+ */
+export interface FrontDoor {
+  /** The operation of a text that was parsed and validated before; undefined where Yoga must do that first. */
+  find(query: string, operationName: string | null | undefined): Operation | undefined
+  /** Executes a query or mutation. Every error in the result is one that the caller may see. Never throws, never rejects. */
+  run(operation: Operation, origin: Origin, variables: Variables): ExecutionResult | Promise<ExecutionResult>
+
+  /** The context for Yoga and graphql-ws, which ask for it before they execute. */
+  createContext(origin: Origin): GraphQLContext
+  /** Executes a validated query or mutation for Yoga and graphql-ws. */
+  execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>
+  /** Starts a validated subscription for them; a result instead of a stream says why it could not start. */
+  subscribe(args: ExecutionArgs): Promise<ResultStream | ExecutionResult>
+}
+
+export interface FrontDoorDependencies {
+  readonly operations: Operations
+  readonly services: Services
+  readonly admission: Admission
+  /** Called with each error that is a bug. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+export function createFrontDoor({ operations, services, admission, onUnexpected }: FrontDoorDependencies): FrontDoor {
+  return {
+    find: operations.find,
+    run: (operation, origin, variables) => runAdmitted(operation, createContext(origin), variables),
+    createContext,
+    execute({ document, operationName, contextValue, variableValues }) {
+      const operation = operations.prepare(document, operationName)
+      return operation ? runAdmitted(operation, contextValue as GraphQLContext, variableValues) : unknown()
+    },
+    async subscribe({ document, operationName, contextValue, variableValues }) {
+      const operation = operations.prepare(document, operationName)
+      if (!operation) return unknown()
+      const context = contextValue as GraphQLContext
+      return withTicket(admit(context, operation), () => operation.subscribe(context, variableValues))
+    },
+  }
+
+  function createContext(origin: Origin): GraphQLContext {
+    return { services, origin }
+  }
+
+  function runAdmitted(operation: Operation, context: GraphQLContext, variables: Variables) {
+    const ticket = admit(context, operation)
+    return ticket === undefined
+      ? operation.run(context, variables)
+      : runWithTicket(ticket, operation, context, variables)
+  }
+
+  /** Apart, since a function that makes a closure pays for it each time: without a ticket there is none, and no promise. */
+  function runWithTicket(
+    ticket: NonNullable<Ticket> | Promise<Ticket>,
+    operation: Operation,
+    context: GraphQLContext,
+    variables: Variables,
+  ): Promise<ExecutionResult> {
+    return withTicket(ticket, () => operation.run(context, variables))
+  }
+
+  function admit(context: GraphQLContext, operation: Operation): Ticket | Promise<Ticket> {
+    try {
+      return admission(context, operation)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async function withTicket<T>(
+    ticket: Ticket | Promise<Ticket>,
+    start: () => T | Promise<T>,
+  ): Promise<T | ExecutionResult> {
+    let release: Ticket
+    try {
+      release = await ticket
+      return await start()
+    } catch (error) {
+      return refusal(error)
+    } finally {
+      release?.()
+    }
+  }
+
+  function unknown(): ExecutionResult {
+    return refusal(operationUnknown())
+  }
+
+  function refusal(error: unknown): ExecutionResult {
+    return { errors: [toClientError(error, onUnexpected)] }
+  }
+}
