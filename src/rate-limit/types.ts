@@ -23,3 +23,17 @@ export interface RateLimitPolicy {
   /** The window's length, in milliseconds. */
   readonly windowMs: number
 }
+
+/** The allowed requests of each key within the last window. Times are milliseconds of one monotonic clock. */
+export interface SlidingWindow {
+  /** Counts a request now and returns 0, or returns after how many whole milliseconds it would be counted. */
+  take(key: string, now: number): number
+  /** What `take` would return, counting nothing. */
+  waitMs(key: string, now: number): number
+  /** Counts a request that was allowed elsewhere. */
+  count(key: string, at: number): void
+  /** Has `key` wait until that time at least, unless it already waits for a nearer one. */
+  refuseUntil(key: string, until: number, now: number): void
+  /** How many keys are remembered. */
+  size(): number
+}

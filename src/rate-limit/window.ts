@@ -1,99 +1,20 @@
-import type { RateLimitPolicy } from './types.ts'
+import { randomInt } from 'node:crypto'
+import { createMapWindow } from './map-window.ts'
+import { createPackedWindow } from './packed-window.ts'
+import type { RateLimitPolicy, SlidingWindow } from './types.ts'
 
 /**
- * The most addresses remembered at once (200 to 350 bytes each). Beyond it the addresses untouched for longest are
- * forgotten early, which gives them a fresh budget: a flood from more addresses than this is not one to stop by address.
+ * The most addresses remembered at once. Beyond it the addresses untouched for longest are forgotten early, which gives
+ * them a fresh budget: a flood from more addresses than this is not one to stop by address.
  */
-export const TRACKED_KEYS_MAX = 1_000_000
+export const TRACKED_KEYS_MAX = 2_000_000
 
-/** The allowed requests of each key within the last window. Times are milliseconds of one monotonic clock. */
-export interface SlidingWindow {
-  /** Counts a request now and returns 0, or returns after how many whole milliseconds it would be counted. */
-  take(key: string, now: number): number
-  /** What `take` would return, counting nothing. */
-  waitMs(key: string, now: number): number
-  /** Counts a request that was allowed elsewhere. */
-  count(key: string, at: number): void
-  /** Has `key` wait until that time at least, unless it already waits for a nearer one. */
-  refuseUntil(key: string, until: number, now: number): void
-  /** How many keys are remembered. */
-  size(): number
+/** A window in this process's memory: packed into some 40 bytes a key, or with objects where `max` is large. */
+export function createSlidingWindow(policy: RateLimitPolicy, trackedKeysMax: number = TRACKED_KEYS_MAX): SlidingWindow {
+  return policy.max <= PACKED_MAX
+    ? createPackedWindow(policy, { trackedKeysMax, hashSeed: randomInt(2 ** 32) })
+    : createMapWindow(policy, trackedKeysMax)
 }
 
-interface Entry {
-  /** When requests were allowed: at most `max`, a ring once there are that many. */
-  readonly times: number[]
-  /** Where the oldest of a full ring is. */
-  oldest: number
-  refusedUntil: number
-}
-
-/**
- * Keys live in two generations: a key that is used moves to the current one, and each window the current one becomes
- * the previous one and that is dropped whole. So a key untouched for a window goes without any sweep.
- */
-export function createSlidingWindow(
-  { max, windowMs }: RateLimitPolicy,
-  trackedKeysMax: number = TRACKED_KEYS_MAX,
-): SlidingWindow {
-  let current = new Map<string, Entry>()
-  let previous = new Map<string, Entry>()
-  let rotateAt = Number.NEGATIVE_INFINITY
-
-  function find(key: string, now: number): Entry | undefined {
-    if (now >= rotateAt || current.size >= trackedKeysMax / 2) rotate(now)
-    const entry = current.get(key)
-    if (entry !== undefined || previous.size === 0) return entry
-    const aged = previous.get(key)
-    if (aged !== undefined) {
-      previous.delete(key)
-      current.set(key, aged)
-    }
-    return aged
-  }
-
-  function rotate(now: number): void {
-    // After a quiet window nothing of the current generation is within the window either.
-    previous = now >= rotateAt + windowMs ? new Map() : current
-    current = new Map()
-    rotateAt = now + windowMs
-  }
-
-  function waitOf(entry: Entry, now: number): number {
-    const { times } = entry
-    const full = times.length < max ? 0 : (times[entry.oldest] ?? 0) + windowMs - now
-    const wait = Math.max(full, entry.refusedUntil - now)
-    return wait > 0 ? Math.ceil(wait) : 0
-  }
-
-  function add(key: string, entry: Entry | undefined, at: number): void {
-    if (entry === undefined) {
-      current.set(key, { times: [at], oldest: 0, refusedUntil: 0 })
-    } else if (entry.times.length < max) {
-      entry.times.push(at)
-    } else {
-      entry.times[entry.oldest] = at
-      entry.oldest = entry.oldest + 1 === max ? 0 : entry.oldest + 1
-    }
-  }
-
-  return {
-    take: (key, now) => {
-      const entry = find(key, now)
-      const wait = entry === undefined ? 0 : waitOf(entry, now)
-      if (wait === 0) add(key, entry, now)
-      return wait
-    },
-    waitMs: (key, now) => {
-      const entry = find(key, now)
-      return entry === undefined ? 0 : waitOf(entry, now)
-    },
-    count: (key, at) => add(key, find(key, at), at),
-    refuseUntil: (key, until, now) => {
-      const entry = find(key, now)
-      if (entry === undefined) current.set(key, { times: [], oldest: 0, refusedUntil: until })
-      else if (entry.refusedUntil <= now || until < entry.refusedUntil) entry.refusedUntil = until
-    },
-    size: () => current.size + previous.size,
-  }
-}
+/** The most requests a window for which their times are kept beside the key, moved by one when another comes. */
+const PACKED_MAX = 16
