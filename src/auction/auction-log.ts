@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { formatMicros } from '../money.ts'
 import type { Auction, BidderResponse } from './types.ts'
 
 /**
@@ -12,21 +13,16 @@ export function createAuctionLog(log: Logger): ((auction: Auction) => void) | un
 
 /** An auction as a block of lines. */
 export function formatAuction(auction: Auction): string {
-  const { supplyId, country, tmaxMs, responses, winner, priceCents } = auction
+  const { supplyId, country, tmaxMs, responses, winner, priceMicros } = auction
   return [
     `Auction for ${supplyId} (country=${country}, tmax=${tmaxMs}ms)`,
     ...responses.map((response) => formatResponse(response, tmaxMs)),
-    winner ? `Winner: ${winner.id} (${formatPrice(priceCents)})` : 'No winner',
+    winner ? `Winner: ${winner.id} (${formatMicros(priceMicros)})` : 'No winner',
   ].join('\n  ')
 }
 
-/** A price of integer cents in whole units, such as 0.23. */
-export function formatPrice(cents: number): string {
-  return (cents / 100).toFixed(2)
-}
-
-function formatResponse({ bidderId, outcome, priceCents, latencyMs }: BidderResponse, tmaxMs: number): string {
+function formatResponse({ bidderId, outcome, priceMicros, latencyMs }: BidderResponse, tmaxMs: number): string {
   if (outcome === 'TIMED_OUT') return `${bidderId} - timeout (latency ${Math.ceil(latencyMs)}ms > tmax ${tmaxMs}ms)`
   if (outcome === 'NO_BID') return `${bidderId} - no bid`
-  return `${bidderId} - price ${formatPrice(priceCents ?? 0)}`
+  return `${bidderId} - price ${formatMicros(priceMicros ?? 0)}`
 }

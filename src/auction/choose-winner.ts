@@ -7,13 +7,13 @@ import type { BidderResponse } from './types.ts'
  */
 export function chooseWinner(responses: readonly BidderResponse[], random: Random): number {
   let winner = -1
-  let highestCents = 0
+  let highestMicros = 0
   let tied = 0
   for (let index = 0; index < responses.length; index++) {
-    const priceCents = responses[index]?.priceCents ?? 0
-    if (priceCents === 0 || priceCents < highestCents) continue
-    if (priceCents > highestCents) {
-      highestCents = priceCents
+    const priceMicros = responses[index]?.priceMicros ?? 0
+    if (priceMicros === 0 || priceMicros < highestMicros) continue
+    if (priceMicros > highestMicros) {
+      highestMicros = priceMicros
       winner = index
       tied = 1
     } else {

@@ -51,7 +51,7 @@ export function holdAuction(
     tmaxMs,
     responses,
     winner: bidders[winnerIndex] ?? null,
-    priceCents: winning?.priceCents ?? 0,
+    priceMicros: winning?.priceMicros ?? 0,
     startedAtMs,
     durationMs: 0,
   }

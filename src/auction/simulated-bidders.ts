@@ -1,4 +1,5 @@
 import type { Bidder } from '../catalog/types.ts'
+import { MICROS_PER_CENT } from '../money.ts'
 import type { Random } from './random.ts'
 import type { BidderResponse } from './types.ts'
 
@@ -12,7 +13,7 @@ export interface BidderSimulation {
 }
 
 /**
- * Asks one bidder. Later than tmax is a timeout; else no bid; else a price uniform in 1..100 cents, LOST until a winner
+ * Asks one bidder. Later than tmax is a timeout; else no bid; else a price uniform in 1..100 whole cents, LOST until a winner
  * is chosen.
  * @param tmaxMs the longest the bidder may take, in milliseconds
  */
@@ -20,12 +21,12 @@ export function askSimulatedBidder(bidder: Bidder, tmaxMs: number, simulation: B
   const { random } = simulation
   const latencyMs =
     Math.floor(random() * simulation.latencyFactor * tmaxMs * LATENCY_STEPS_PER_MS) / LATENCY_STEPS_PER_MS
-  if (latencyMs > tmaxMs) return { bidderId: bidder.id, outcome: 'TIMED_OUT', priceCents: null, latencyMs }
+  if (latencyMs > tmaxMs) return { bidderId: bidder.id, outcome: 'TIMED_OUT', priceMicros: null, latencyMs }
   if (random() < simulation.noBidProbability) {
-    return { bidderId: bidder.id, outcome: 'NO_BID', priceCents: null, latencyMs }
+    return { bidderId: bidder.id, outcome: 'NO_BID', priceMicros: null, latencyMs }
   }
-  const priceCents = MIN_PRICE_CENTS + Math.floor(random() * (MAX_PRICE_CENTS - MIN_PRICE_CENTS + 1))
-  return { bidderId: bidder.id, outcome: 'LOST', priceCents, latencyMs }
+  const cents = MIN_PRICE_CENTS + Math.floor(random() * (MAX_PRICE_CENTS - MIN_PRICE_CENTS + 1))
+  return { bidderId: bidder.id, outcome: 'LOST', priceMicros: cents * MICROS_PER_CENT, latencyMs }
 }
 
 const MIN_PRICE_CENTS = 1

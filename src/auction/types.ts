@@ -7,8 +7,8 @@ export type BidderOutcome = 'WON' | 'LOST' | 'NO_BID' | 'TIMED_OUT'
 export interface BidderResponse {
   readonly bidderId: string
   outcome: BidderOutcome
-  /** The price bid, in integer cents; null unless WON or LOST. */
-  readonly priceCents: number | null
+  /** The price bid, in whole millionths; null unless WON or LOST. */
+  readonly priceMicros: number | null
   /** How long the bidder took, in milliseconds; for TIMED_OUT how long it would have taken. */
   readonly latencyMs: number
 }
@@ -24,8 +24,8 @@ export interface Auction {
   readonly responses: readonly BidderResponse[]
   /** Null where no bidder bid in time. */
   readonly winner: Bidder | null
-  /** What the winner pays (first price), in integer cents; 0 without a winner. */
-  readonly priceCents: number
+  /** What the winner pays (first price), in whole millionths; 0 without a winner. */
+  readonly priceMicros: number
   /** Milliseconds since 1970. */
   readonly startedAtMs: number
   /** From the first bidder asked to the winner known, in milliseconds. */

@@ -1,3 +1,4 @@
+import { MICROS_PER_CENT } from '../money.ts'
 import { type BidderTally, bidderTally, createTally, type Tally } from './tally.ts'
 
 /** The set of all supplies that ever had a request. */
@@ -22,7 +23,7 @@ export function fieldsOf(tally: Tally): (string | number)[] {
     if (bidder.losses > 0) fields.push(`bidder:${bidderId}:losses`, bidder.losses)
     if (bidder.noBids > 0) fields.push(`bidder:${bidderId}:no_bids`, bidder.noBids)
     if (bidder.timeouts > 0) fields.push(`bidder:${bidderId}:timeouts`, bidder.timeouts)
-    if (bidder.revenueCents > 0) fields.push(`bidder:${bidderId}:revenue`, bidder.revenueCents)
+    if (bidder.revenueMicros > 0) fields.push(`bidder:${bidderId}:revenue_micros`, bidder.revenueMicros)
   }
   return fields
 }
@@ -45,15 +46,17 @@ function parseBidderField(tally: Tally, field: string, amount: number): void {
   // An id may contain colons; a counter's name does not.
   const last = field.lastIndexOf(':')
   const counter = BIDDER_COUNTERS.get(field.slice(last + 1))
-  if (counter !== undefined) bidderTally(tally, field.slice(0, last))[counter] = amount
+  if (counter !== undefined) bidderTally(tally, field.slice(0, last))[counter.name] += amount * counter.unit
 }
 
-const BIDDER_COUNTERS: ReadonlyMap<string, keyof BidderTally> = new Map([
-  ['wins', 'wins'],
-  ['losses', 'losses'],
-  ['no_bids', 'noBids'],
-  ['timeouts', 'timeouts'],
-  ['revenue', 'revenueCents'],
+/** By their names in Redis. Earlier versions counted revenue in cents: what they wrote is a part of the sum for ever. */
+const BIDDER_COUNTERS: ReadonlyMap<string, { readonly name: keyof BidderTally; readonly unit: number }> = new Map([
+  ['wins', { name: 'wins', unit: 1 }],
+  ['losses', { name: 'losses', unit: 1 }],
+  ['no_bids', { name: 'noBids', unit: 1 }],
+  ['timeouts', { name: 'timeouts', unit: 1 }],
+  ['revenue_micros', { name: 'revenueMicros', unit: 1 }],
+  ['revenue', { name: 'revenueMicros', unit: MICROS_PER_CENT }],
 ])
 
 /** Braces within an id would end the hash tag early, and two keys of one supply could land in different slots. */

@@ -12,7 +12,7 @@ export interface BidderTally {
   losses: number
   noBids: number
   timeouts: number
-  revenueCents: number
+  revenueMicros: number
 }
 
 export function createTally(): Tally {
@@ -31,7 +31,7 @@ export function addToTally(tally: Tally, { country, responses }: AuctionCount): 
     switch (response.outcome) {
       case 'WON':
         bidder.wins += 1
-        bidder.revenueCents += response.priceCents ?? 0
+        bidder.revenueMicros += response.priceMicros ?? 0
         break
       case 'LOST':
         bidder.losses += 1
@@ -50,7 +50,7 @@ export function addToTally(tally: Tally, { country, responses }: AuctionCount): 
 export function bidderTally(tally: Tally, bidderId: string): BidderTally {
   let bidder = tally.bidders.get(bidderId)
   if (bidder === undefined) {
-    bidder = { wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueCents: 0 }
+    bidder = { wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
     tally.bidders.set(bidderId, bidder)
   }
   return bidder

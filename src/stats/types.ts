@@ -7,8 +7,8 @@ export interface AuctionCount {
   readonly responses: readonly {
     readonly bidderId: string
     readonly outcome: BidderOutcome
-    /** Integer cents; added to the bidder's revenue where the outcome is WON. */
-    readonly priceCents: number | null
+    /** Whole millionths; added to the bidder's revenue where the outcome is WON. */
+    readonly priceMicros: number | null
   }[]
 }
 
@@ -33,8 +33,8 @@ export interface BidderStats {
   readonly losses: number
   readonly noBids: number
   readonly timeouts: number
-  /** The sum of the prices of its wins, in integer cents. */
-  readonly revenueCents: number
+  /** The sum of the prices of its wins, in whole millionths. */
+  readonly revenueMicros: number
 }
 
 /** Where requests and outcomes are counted. */

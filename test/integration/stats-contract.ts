@@ -27,15 +27,15 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
   it('should count a request and every outcome', async () => {
     const store = await open()
     const responses: AuctionCount['responses'] = [
-      { bidderId: 'd', outcome: 'TIMED_OUT', priceCents: null },
-      { bidderId: 'a', outcome: 'WON', priceCents: 23 },
-      { bidderId: 'c', outcome: 'NO_BID', priceCents: null },
-      { bidderId: 'b', outcome: 'LOST', priceCents: 10 },
+      { bidderId: 'd', outcome: 'TIMED_OUT', priceMicros: null },
+      { bidderId: 'a', outcome: 'WON', priceMicros: 230_001 },
+      { bidderId: 'c', outcome: 'NO_BID', priceMicros: null },
+      { bidderId: 'b', outcome: 'LOST', priceMicros: 10 },
     ]
     await store.record({ supplyId: 'supply1', country: 'US', responses })
     await store.record({ supplyId: 'supply1', country: 'DE', responses: [] })
     await store.record({ supplyId: 'supply1', country: 'US', responses: responses.slice(1, 2) })
-    const none = { wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueCents: 0 }
+    const none = { wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
     expect(await store.read(['supply1'])).toEqual([
       {
         supplyId: 'supply1',
@@ -45,7 +45,7 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
           { country: 'US', requests: 2 },
         ],
         bidders: [
-          { ...none, bidderId: 'a', wins: 2, revenueCents: 46 },
+          { ...none, bidderId: 'a', wins: 2, revenueMicros: 460_002 },
           { ...none, bidderId: 'b', losses: 1 },
           { ...none, bidderId: 'c', noBids: 1 },
           { ...none, bidderId: 'd', timeouts: 1 },
@@ -100,7 +100,7 @@ export function randomCounts(length: number, supplies = 5): AuctionCount[] {
       return {
         bidderId: `bidder${index}`,
         outcome,
-        priceCents: outcome === 'WON' || outcome === 'LOST' ? 1 + next(100) : null,
+        priceMicros: outcome === 'WON' || outcome === 'LOST' ? 1 + next(1_000_000) : null,
       }
     }),
   }))
@@ -115,9 +115,9 @@ export async function expectExactly(store: StatsStore, counts: readonly AuctionC
   for (const { supplyId, country, responses } of counts) {
     add(`${supplyId} requests`, 1)
     add(`${supplyId} ${country}`, 1)
-    for (const { bidderId, outcome, priceCents } of responses) {
+    for (const { bidderId, outcome, priceMicros } of responses) {
       add(`${supplyId} ${bidderId} ${outcome}`, 1)
-      if (outcome === 'WON') add(`${supplyId} ${bidderId} cents`, priceCents ?? 0)
+      if (outcome === 'WON') add(`${supplyId} ${bidderId} revenue`, priceMicros ?? 0)
     }
   }
   const found: Record<string, number> = {}
@@ -134,7 +134,7 @@ export async function expectExactly(store: StatsStore, counts: readonly AuctionC
       note(`${name} LOST`, bidder.losses)
       note(`${name} NO_BID`, bidder.noBids)
       note(`${name} TIMED_OUT`, bidder.timeouts)
-      note(`${name} cents`, bidder.revenueCents)
+      note(`${name} revenue`, bidder.revenueMicros)
     }
   }
   expect(found).toEqual(expected)

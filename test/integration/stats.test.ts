@@ -12,7 +12,7 @@ import { describeStatsStore, expectExactly, randomCounts } from './stats-contrac
 const REQUEST: AuctionCount = {
   supplyId: 'supply1',
   country: 'US',
-  responses: [{ bidderId: 'bidder1', outcome: 'WON', priceCents: 10 }],
+  responses: [{ bidderId: 'bidder1', outcome: 'WON', priceMicros: 10 }],
 }
 
 describe('createMemoryStatsStore', () => {
@@ -76,11 +76,20 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
       total_reqs: '1',
       'country:US': '1',
       'bidder:bidder1:wins': '1',
-      'bidder:bidder1:revenue': '10',
+      'bidder:bidder1:revenue_micros': '10',
     })
     expect(await redis.command('smembers', 'stats-supplies')).toEqual(['supply1'])
     const [marker] = (await redis.command('keys', 'stats-commit:*')) as string[]
     expect(Number(await redis.command('ttl', marker ?? ''))).toBeGreaterThan(86_000)
+  })
+
+  it('should go on from revenue that an earlier version counted in cents', async () => {
+    await open()
+    await redis.command('hset', 'stats:{supply1}', 'total_reqs', '2', 'bidder:bidder1:revenue', '46')
+    await store.record(REQUEST)
+    const [stats] = await store.read(['supply1'])
+    expect(stats?.totalRequests).toBe(3)
+    expect(stats?.bidders).toMatchObject([{ bidderId: 'bidder1', wins: 1, revenueMicros: 460_010 }])
   })
 
   it('should commit what was recorded meanwhile together', async () => {

@@ -18,20 +18,20 @@ function house(seed: number, latencyFactor = 0, noBidProbability = 0.3): Auction
   }
 }
 
-function bid(bidderId: string, priceCents: number | null): BidderResponse {
-  return { bidderId, outcome: priceCents === null ? 'NO_BID' : 'LOST', priceCents, latencyMs: 0 }
+function bid(bidderId: string, priceMicros: number | null): BidderResponse {
+  return { bidderId, outcome: priceMicros === null ? 'NO_BID' : 'LOST', priceMicros, latencyMs: 0 }
 }
 
 describe('an auction', () => {
   it('should be won by a highest bid in every one of 10,000 seeded auctions', () => {
     const at = house(7)
     for (let round = 0; round < 10_000; round++) {
-      const { responses, winner, priceCents } = holdAuction(REQUEST, BIDDERS, at) as Auction
-      const prices = responses.map((response) => response.priceCents ?? 0)
-      expect(priceCents).toBe(Math.max(...prices))
+      const { responses, winner, priceMicros } = holdAuction(REQUEST, BIDDERS, at) as Auction
+      const prices = responses.map((response) => response.priceMicros ?? 0)
+      expect(priceMicros).toBe(Math.max(...prices))
       const won = responses.filter(({ outcome }) => outcome === 'WON')
       expect(won.map(({ bidderId }) => bidderId)).toEqual(winner ? [winner.id] : [])
-      expect(won.every((response) => response.priceCents === priceCents)).toBe(true)
+      expect(won.every((response) => response.priceMicros === priceMicros)).toBe(true)
     }
   })
 
@@ -50,7 +50,7 @@ describe('an auction', () => {
   })
 
   it('should choose the highest price whatever the bids', () => {
-    const prices = fc.array(fc.option(fc.integer({ min: 1, max: 100 })), { maxLength: 30 })
+    const prices = fc.array(fc.option(fc.integer({ min: 1, max: 1_000_000 })), { maxLength: 30 })
     fc.assert(
       fc.property(prices, fc.nat(), (bids, seed) => {
         const winner = chooseWinner(
@@ -67,8 +67,8 @@ describe('an auction', () => {
     function replay(seed: number): unknown[] {
       const at = house(seed)
       return Array.from({ length: 100 }, () => {
-        const { responses, winner, priceCents } = holdAuction(REQUEST, BIDDERS, at) as Auction
-        return { responses, winner, priceCents }
+        const { responses, winner, priceMicros } = holdAuction(REQUEST, BIDDERS, at) as Auction
+        return { responses, winner, priceMicros }
       })
     }
     expect(replay(42)).toEqual(replay(42))
@@ -83,11 +83,11 @@ describe('an auction', () => {
     const responses = auctions.flatMap((auction) => auction.responses)
     const timedOut = responses.filter(({ outcome }) => outcome === 'TIMED_OUT').length
     const noBids = responses.filter(({ outcome }) => outcome === 'NO_BID').length
-    const prices = responses.flatMap(({ priceCents }) => priceCents ?? [])
+    const prices = responses.flatMap(({ priceMicros }) => priceMicros ?? [])
     expect(timedOut / responses.length).toBeCloseTo(1 / 3, 1)
     expect(noBids / (responses.length - timedOut)).toBeCloseTo(0.3, 1)
-    expect([Math.min(...prices), Math.max(...prices)]).toEqual([1, 100])
-    expect(prices.reduce((sum, price) => sum + price) / prices.length / 100).toBeCloseTo(0.505, 1)
+    expect([Math.min(...prices), Math.max(...prices)]).toEqual([10_000, 1_000_000])
+    expect(prices.reduce((sum, price) => sum + price) / prices.length / 1_000_000).toBeCloseTo(0.505, 1)
     expect(Math.max(...responses.map(({ latencyMs }) => latencyMs))).toBeLessThan(150)
   })
 
@@ -117,13 +117,13 @@ describe('an auction', () => {
       country: 'US',
       tmaxMs: 200,
       responses: [
-        bid('bidder1', 10),
-        { bidderId: 'bidder2', outcome: 'WON', priceCents: 23, latencyMs: 12.5 },
+        bid('bidder1', 100_000),
+        { bidderId: 'bidder2', outcome: 'WON', priceMicros: 230_000, latencyMs: 12.5 },
         bid('bidder3', null),
-        { bidderId: 'bidder4', outcome: 'TIMED_OUT', priceCents: null, latencyMs: 270.31 },
+        { bidderId: 'bidder4', outcome: 'TIMED_OUT', priceMicros: null, latencyMs: 270.31 },
       ],
       winner: { id: 'bidder2', country: 'US' },
-      priceCents: 23,
+      priceMicros: 230_000,
       startedAtMs: 0,
       durationMs: 200,
     }
@@ -139,7 +139,7 @@ describe('an auction', () => {
       'bidder4 - timeout (latency 271ms > tmax 200ms)',
       'Winner: bidder2 (0.23)',
     ])
-    expect(formatAuction({ ...auction, winner: null, priceCents: 0 })).toContain('No winner')
+    expect(formatAuction({ ...auction, winner: null, priceMicros: 0 })).toContain('No winner')
   })
 })
 

@@ -14,7 +14,7 @@ describe('createMemoryStatsStore', () => {
 
   it('should give the same frozen value until the supply changes', async () => {
     const store = createMemoryStatsStore({ changes: { publish: () => {} } })
-    store.record({ ...request, responses: [{ bidderId: 'b', outcome: 'WON', priceCents: 5 }] })
+    store.record({ ...request, responses: [{ bidderId: 'b', outcome: 'WON', priceMicros: 5 }] })
     const [first] = await store.read(['supply1'])
     expect((await store.read(['supply1']))[0]).toBe(first)
     store.record({ ...request, supplyId: 'supply2' })

@@ -29,7 +29,7 @@ describe('fieldsOf', () => {
       fc.constantFrom('a:wins', ':', '{x}', '__proto__', 'constructor'),
     )
     const outcome = fc.constantFrom('WON' as const, 'LOST' as const, 'NO_BID' as const, 'TIMED_OUT' as const)
-    const responses = fc.array(fc.record({ bidderId, outcome, priceCents: fc.integer({ min: 1, max: 100 }) }))
+    const responses = fc.array(fc.record({ bidderId, outcome, priceMicros: fc.integer({ min: 1, max: 100 }) }))
     const count = fc.record({ supplyId: fc.constant('s'), country: fc.constantFrom('US', 'DE'), responses })
     fc.assert(
       fc.property(fc.array(count), (counts) => {
@@ -46,16 +46,29 @@ describe('fieldsOf', () => {
   it('should use the documented names', () => {
     const tally = createTally()
     const responses = [
-      { bidderId: 'a', outcome: 'WON', priceCents: 23 },
-      { bidderId: 'b', outcome: 'LOST', priceCents: 10 },
-      { bidderId: 'c', outcome: 'NO_BID', priceCents: null },
-      { bidderId: 'd:e', outcome: 'TIMED_OUT', priceCents: null },
+      { bidderId: 'a', outcome: 'WON', priceMicros: 23 },
+      { bidderId: 'b', outcome: 'LOST', priceMicros: 10 },
+      { bidderId: 'c', outcome: 'NO_BID', priceMicros: null },
+      { bidderId: 'd:e', outcome: 'TIMED_OUT', priceMicros: null },
     ] as const
     addToTally(tally, { supplyId: 's', country: 'US', responses })
     expect(fieldsOf(tally)).toEqual([
-      ...['total_reqs', 1, 'country:US', 1, 'bidder:a:wins', 1, 'bidder:a:revenue', 23],
+      ...['total_reqs', 1, 'country:US', 1, 'bidder:a:wins', 1, 'bidder:a:revenue_micros', 23],
       ...['bidder:b:losses', 1, 'bidder:c:no_bids', 1, 'bidder:d:e:timeouts', 1],
     ])
+  })
+
+  it('should add revenue that an earlier version wrote in cents, whichever comes first', () => {
+    const ours = { total_reqs: '3', 'bidder:a:revenue_micros': '234567' }
+    const theirs = { 'bidder:a:revenue': '46', 'bidder:revenue:revenue': '1' }
+    for (const hash of [
+      { ...ours, ...theirs },
+      { ...theirs, ...ours },
+    ]) {
+      const { bidders } = parseFields(hash)
+      expect(bidders.get('a')?.revenueMicros).toBe(460_000 + 234_567)
+      expect(bidders.get('revenue')?.revenueMicros).toBe(10_000)
+    }
   })
 
   it('should leave out fields of other versions', () => {

@@ -1,5 +1,6 @@
 import type { Auction, AuctionRequest, AuctionResult, BidderOutcome, BidderResponse } from '../../auction/types.ts'
 import type { Bidder } from '../../catalog/types.ts'
+import { toUnits } from '../../money.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../context.ts'
 import { badUserInput, rateLimited } from '../errors.ts'
@@ -173,7 +174,7 @@ function toGraphQL(result: AuctionResult, context: GraphQLContext): RunAuctionRe
 
 /** An auction as the API tells it: prices become Floats here. */
 function toFields(auction: Auction): AuctionFields | NoBidsError {
-  const { id, supplyId, country, tmaxMs, winner, priceCents, startedAtMs, durationMs } = auction
+  const { id, supplyId, country, tmaxMs, winner, priceMicros, startedAtMs, durationMs } = auction
   const responses = auction.responses.map(toResponseFields)
   if (!winner) return { message: 'Every bidder that was asked declined or timed out.', auctionId: id, responses }
   return {
@@ -182,15 +183,15 @@ function toFields(auction: Auction): AuctionFields | NoBidsError {
     country,
     tmax: tmaxMs,
     winner,
-    price: priceCents / 100,
+    price: toUnits(priceMicros),
     responses,
     startedAt: new Date(startedAtMs),
     durationMs,
   }
 }
 
-function toResponseFields({ bidderId, outcome, priceCents, latencyMs }: BidderResponse): BidderResponseFields {
-  return { bidderId, outcome, price: priceCents === null ? null : priceCents / 100, latencyMs }
+function toResponseFields({ bidderId, outcome, priceMicros, latencyMs }: BidderResponse): BidderResponseFields {
+  return { bidderId, outcome, price: priceMicros === null ? null : toUnits(priceMicros), latencyMs }
 }
 
 /** How many bidders an auction is expected to ask. */

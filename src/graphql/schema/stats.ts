@@ -1,3 +1,4 @@
+import { toUnits } from '../../money.ts'
 import { emptyStats } from '../../stats/feed.ts'
 import type { BidderStats, CountryRequests, SupplyStats } from '../../stats/types.ts'
 import { builder } from '../builder.ts'
@@ -24,7 +25,7 @@ const BidderStatsType = builder.objectRef<BidderStats>('BidderStats').implement(
     timeouts: t.expose('timeouts', { type: 'SafeInt' }),
     totalRevenue: t.float({
       description: 'The sum of the prices of its wins.',
-      resolve: ({ revenueCents }) => revenueCents / 100,
+      resolve: ({ revenueMicros }) => toUnits(revenueMicros),
     }),
   }),
 })

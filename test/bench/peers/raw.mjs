@@ -43,10 +43,10 @@ function toJson(result) {
   if (result.type === 'SUPPLY_NOT_FOUND') return { __typename: 'SupplyNotFoundError', message: 'No such supply.' }
   if (result.type === 'NO_ELIGIBLE_BIDDERS') return { __typename: 'NoEligibleBiddersError', message: 'No bidders.' }
   const { auction } = result
-  const responses = auction.responses.map(({ bidderId, outcome, priceCents, latencyMs }) => ({
+  const responses = auction.responses.map(({ bidderId, outcome, priceMicros, latencyMs }) => ({
     bidderId,
     outcome,
-    price: priceCents === null ? null : priceCents / 100,
+    price: priceMicros === null ? null : priceMicros / 1e6,
     latencyMs,
   }))
   if (!auction.winner) return { __typename: 'NoBidsError', message: 'Every bidder declined or timed out.', responses }
@@ -57,7 +57,7 @@ function toJson(result) {
     country: auction.country,
     tmax: auction.tmaxMs,
     winner: { id: auction.winner.id, country: auction.winner.country },
-    price: auction.priceCents / 100,
+    price: auction.priceMicros / 1e6,
     responses,
     startedAt: new Date(auction.startedAtMs).toISOString(),
     durationMs: auction.durationMs,
