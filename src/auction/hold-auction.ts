@@ -21,7 +21,7 @@ export interface AuctionHouse {
  * Offers one impression to all bidders at the same time and ends at the slowest answer in time, or at tmax where anyone
  * timed out: never later. All chance is drawn at the start, so auctions replay in their order from the random source's
  * seed, and one timer serves a whole auction. Where nobody makes it wait the result comes without a promise.
- * @param bidders the eligible bidders, sorted by id, at least one
+ * @param bidders the eligible bidders, sorted by id
  */
 export function holdAuction(
   request: AuctionRequest,

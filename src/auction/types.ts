@@ -13,18 +13,18 @@ export interface BidderResponse {
   readonly latencyMs: number
 }
 
-/** One impression offered to its eligible bidders, with everything they answered. */
+/** One impression offered to its eligible bidders, with everything they answered: what is recorded and told of it. */
 export interface Auction {
   /** UUIDv7. */
   readonly id: string
   readonly supplyId: string
   readonly country: string
   readonly tmaxMs: number
-  /** One per eligible bidder, by bidder id. */
+  /** One per eligible bidder, by bidder id; none where nobody was eligible. */
   readonly responses: readonly BidderResponse[]
   /** Null where no bidder bid in time. */
   readonly winner: Bidder | null
-  /** What the winner pays (first price), in whole millionths; 0 without a winner. */
+  /** What the winner pays, in whole millionths, which need not be its bid; 0 without a winner. */
   readonly priceMicros: number
   /** Milliseconds since 1970. */
   readonly startedAtMs: number

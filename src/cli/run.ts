@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty'
-import { formatAuction } from '../auction/auction-log.ts'
+import { formatAuction } from '../auction/format-auction.ts'
 import { isCountryCode } from '../catalog/country.ts'
 import { prepareCatalog } from '../composition/first-catalog.ts'
 import { openServices } from '../composition/services.ts'

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto'
 import { createAuctionIds } from '../auction/auction-id.ts'
-import { createAuctionLog } from '../auction/auction-log.ts'
 import { createAuctioneer } from '../auction/auctioneer.ts'
 import type { Clock } from '../auction/hold-auction.ts'
 import { createRandom } from '../auction/random.ts'
@@ -20,6 +19,7 @@ import { createStatsFeed } from '../stats/feed.ts'
 import { createMemoryStatsStore } from '../stats/memory.ts'
 import { createRedisStatsStore } from '../stats/redis.ts'
 import type { StatsChanges, StatsStore } from '../stats/types.ts'
+import { createRecorder } from './recorder.ts'
 
 /** Everything behind the API, with what operators are told of it. */
 export interface OpenServices {
@@ -92,7 +92,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
     const auctioneer = createAuctioneer({
       catalog,
       rateLimiter,
-      stats,
+      recorder: createRecorder({ stats, log }),
       house: {
         simulation: {
           latencyFactor: config.simulatedLatencyFactor,
@@ -102,7 +102,6 @@ export async function openServices({ config, database, log }: ServicesDependenci
         clock: SYSTEM_CLOCK,
         newAuctionId: createAuctionIds(),
       },
-      onAuction: createAuctionLog(log),
     })
     return {
       services: { auctioneer, catalog, stats, feed, prisma },

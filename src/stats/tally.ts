@@ -20,7 +20,7 @@ export function createTally(): Tally {
 }
 
 /** Adds one request and its outcomes. Allocates nothing for countries and bidders that the tally knows. */
-export function addToTally(tally: Tally, { country, responses }: AuctionCount): void {
+export function addToTally(tally: Tally, { country, responses, priceMicros }: AuctionCount): void {
   tally.requests += 1
   tally.countries.set(country, (tally.countries.get(country) ?? 0) + 1)
   // By index: this is the hot path, and an iterator costs more than all the rest of the loop.
@@ -31,7 +31,7 @@ export function addToTally(tally: Tally, { country, responses }: AuctionCount): 
     switch (response.outcome) {
       case 'WON':
         bidder.wins += 1
-        bidder.revenueMicros += response.priceMicros ?? 0
+        bidder.revenueMicros += priceMicros
         break
       case 'LOST':
         bidder.losses += 1

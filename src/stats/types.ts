@@ -1,15 +1,8 @@
-import type { BidderOutcome } from '../auction/types.ts'
+import type { Auction, BidderResponse } from '../auction/types.ts'
 
-/** One request to be counted, with the outcome of every bidder that was asked (none where nobody was eligible). */
-export interface AuctionCount {
-  readonly supplyId: string
-  readonly country: string
-  readonly responses: readonly {
-    readonly bidderId: string
-    readonly outcome: BidderOutcome
-    /** Whole millionths; added to the bidder's revenue where the outcome is WON. */
-    readonly priceMicros: number | null
-  }[]
+/** What is counted of one auction: the request, how each bidder came out, and the price paid, the winner's revenue. */
+export interface AuctionCount extends Pick<Auction, 'supplyId' | 'country' | 'priceMicros'> {
+  readonly responses: readonly Pick<BidderResponse, 'bidderId' | 'outcome'>[]
 }
 
 /** The statistics of one supply. An immutable value: a change makes a new one. */
@@ -33,11 +26,11 @@ export interface BidderStats {
   readonly losses: number
   readonly noBids: number
   readonly timeouts: number
-  /** The sum of the prices of its wins, in whole millionths. */
+  /** The sum of what it paid for its wins, in whole millionths. */
   readonly revenueMicros: number
 }
 
-/** Where requests and outcomes are counted. */
+/** Where requests and outcomes are counted: an `AuctionRecorder` that can be read. */
 export interface StatsStore {
   /**
    * Counts one request. Returns nothing where it is counted at once; else a promise that resolves when the count is

@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
+import type { BidderResponse } from '../../src/auction/types.ts'
 import type { AuctionCount, StatsStore } from '../../src/stats/types.ts'
 
 /**
@@ -26,15 +27,17 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
 
   it('should count a request and every outcome', async () => {
     const store = await open()
-    const responses: AuctionCount['responses'] = [
-      { bidderId: 'd', outcome: 'TIMED_OUT', priceMicros: null },
-      { bidderId: 'a', outcome: 'WON', priceMicros: 230_001 },
-      { bidderId: 'c', outcome: 'NO_BID', priceMicros: null },
-      { bidderId: 'b', outcome: 'LOST', priceMicros: 10 },
+    const responses: BidderResponse[] = [
+      { bidderId: 'd', outcome: 'TIMED_OUT', priceMicros: null, latencyMs: 201 },
+      { bidderId: 'a', outcome: 'WON', priceMicros: 310_000, latencyMs: 2 },
+      { bidderId: 'c', outcome: 'NO_BID', priceMicros: null, latencyMs: 3 },
+      { bidderId: 'b', outcome: 'LOST', priceMicros: 10, latencyMs: 4 },
     ]
-    await store.record({ supplyId: 'supply1', country: 'US', responses })
-    await store.record({ supplyId: 'supply1', country: 'DE', responses: [] })
-    await store.record({ supplyId: 'supply1', country: 'US', responses: responses.slice(1, 2) })
+    // What is paid is the revenue, whatever was bid.
+    const request = { supplyId: 'supply1', country: 'US', priceMicros: 230_001 }
+    await store.record({ ...request, responses })
+    await store.record({ ...request, country: 'DE', priceMicros: 0, responses: [] })
+    await store.record({ ...request, responses: responses.slice(1, 2) })
     const none = { wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
     expect(await store.read(['supply1'])).toEqual([
       {
@@ -58,7 +61,7 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
     const store = await open()
     const ids = ['b', 'a:b', 'a', '{x}', 'x', '}{', '%7B', 'constructor', 'ü']
     for (const [index, supplyId] of ids.entries()) {
-      for (let time = 0; time <= index; time += 1) await store.record({ supplyId, country: 'US', responses: [] })
+      for (let time = 0; time <= index; time += 1) await store.record(unsold(supplyId))
     }
     const named = ['unknown', ...ids]
     const stats = await store.read(named)
@@ -77,12 +80,17 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
 
   it('should give values that do not change', async () => {
     const store = await open()
-    await store.record({ supplyId: 'supply1', country: 'US', responses: [] })
+    await store.record(unsold('supply1'))
     const [before] = await store.read(['supply1'])
-    await store.record({ supplyId: 'supply1', country: 'US', responses: [] })
+    await store.record(unsold('supply1'))
     expect(before?.totalRequests).toBe(1)
     expect((await store.read(['supply1']))[0]?.totalRequests).toBe(2)
   })
+}
+
+/** A request for which nobody was eligible. */
+function unsold(supplyId: string): AuctionCount {
+  return { supplyId, country: 'US', responses: [], priceMicros: 0 }
 }
 
 /** Requests over a few supplies, bidders and outcomes, in a fixed pseudo-random order. */
@@ -95,14 +103,11 @@ export function randomCounts(length: number, supplies = 5): AuctionCount[] {
   return Array.from({ length }, () => ({
     supplyId: `supply${next(supplies)}`,
     country: ['US', 'DE', 'FR'][next(3)] ?? '',
-    responses: Array.from({ length: next(6) }, (_, index) => {
-      const outcome = (['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const)[next(4)] ?? 'WON'
-      return {
-        bidderId: `bidder${index}`,
-        outcome,
-        priceMicros: outcome === 'WON' || outcome === 'LOST' ? 1 + next(1_000_000) : null,
-      }
-    }),
+    priceMicros: 1 + next(1_000_000),
+    responses: Array.from({ length: next(6) }, (_, index) => ({
+      bidderId: `bidder${index}`,
+      outcome: (['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const)[next(4)] ?? 'WON',
+    })),
   }))
 }
 
@@ -112,12 +117,12 @@ export async function expectExactly(store: StatsStore, counts: readonly AuctionC
   const add = (name: string, amount: number) => {
     if (amount > 0) expected[name] = (expected[name] ?? 0) + amount
   }
-  for (const { supplyId, country, responses } of counts) {
+  for (const { supplyId, country, responses, priceMicros } of counts) {
     add(`${supplyId} requests`, 1)
     add(`${supplyId} ${country}`, 1)
-    for (const { bidderId, outcome, priceMicros } of responses) {
+    for (const { bidderId, outcome } of responses) {
       add(`${supplyId} ${bidderId} ${outcome}`, 1)
-      if (outcome === 'WON') add(`${supplyId} ${bidderId} revenue`, priceMicros ?? 0)
+      if (outcome === 'WON') add(`${supplyId} ${bidderId} revenue`, priceMicros)
     }
   }
   const found: Record<string, number> = {}

@@ -12,7 +12,8 @@ import { describeStatsStore, expectExactly, randomCounts } from './stats-contrac
 const REQUEST: AuctionCount = {
   supplyId: 'supply1',
   country: 'US',
-  responses: [{ bidderId: 'bidder1', outcome: 'WON', priceMicros: 10 }],
+  responses: [{ bidderId: 'bidder1', outcome: 'WON' }],
+  priceMicros: 10,
 }
 
 describe('createMemoryStatsStore', () => {

@@ -38,7 +38,9 @@ describe('the live feed', () => {
   })
 
   function count(supplyId: string, times = 1): void {
-    for (let time = 0; time < times; time++) void store.record({ supplyId, country: 'US', responses: [] })
+    for (let time = 0; time < times; time++) {
+      void store.record({ supplyId, country: 'US', responses: [], priceMicros: 0 })
+    }
   }
 
   /** Reads a subscription to its end, as fast as it tells. */

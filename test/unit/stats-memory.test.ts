@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryStatsChanges } from '../../src/stats/changes-memory.ts'
 import { createMemoryStatsStore } from '../../src/stats/memory.ts'
 
-const request = { supplyId: 'supply1', country: 'US', responses: [] }
+const request = { supplyId: 'supply1', country: 'US', responses: [], priceMicros: 0 }
 
 describe('createMemoryStatsStore', () => {
   it('should count at once and tell the changes', async () => {
@@ -14,7 +14,7 @@ describe('createMemoryStatsStore', () => {
 
   it('should give the same frozen value until the supply changes', async () => {
     const store = createMemoryStatsStore({ changes: { publish: () => {} } })
-    store.record({ ...request, responses: [{ bidderId: 'b', outcome: 'WON', priceMicros: 5 }] })
+    store.record({ ...request, responses: [{ bidderId: 'b', outcome: 'WON' }], priceMicros: 5 })
     const [first] = await store.read(['supply1'])
     expect((await store.read(['supply1']))[0]).toBe(first)
     store.record({ ...request, supplyId: 'supply2' })

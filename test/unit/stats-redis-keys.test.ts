@@ -29,8 +29,14 @@ describe('fieldsOf', () => {
       fc.constantFrom('a:wins', ':', '{x}', '__proto__', 'constructor'),
     )
     const outcome = fc.constantFrom('WON' as const, 'LOST' as const, 'NO_BID' as const, 'TIMED_OUT' as const)
-    const responses = fc.array(fc.record({ bidderId, outcome, priceMicros: fc.integer({ min: 1, max: 100 }) }))
-    const count = fc.record({ supplyId: fc.constant('s'), country: fc.constantFrom('US', 'DE'), responses })
+    const responses = fc.array(fc.record({ bidderId, outcome }))
+    const priceMicros = fc.integer({ min: 1, max: 1_000_000 })
+    const count = fc.record({
+      supplyId: fc.constant('s'),
+      country: fc.constantFrom('US', 'DE'),
+      responses,
+      priceMicros,
+    })
     fc.assert(
       fc.property(fc.array(count), (counts) => {
         const tally = createTally()
@@ -46,12 +52,12 @@ describe('fieldsOf', () => {
   it('should use the documented names', () => {
     const tally = createTally()
     const responses = [
-      { bidderId: 'a', outcome: 'WON', priceMicros: 23 },
-      { bidderId: 'b', outcome: 'LOST', priceMicros: 10 },
-      { bidderId: 'c', outcome: 'NO_BID', priceMicros: null },
-      { bidderId: 'd:e', outcome: 'TIMED_OUT', priceMicros: null },
+      { bidderId: 'a', outcome: 'WON' },
+      { bidderId: 'b', outcome: 'LOST' },
+      { bidderId: 'c', outcome: 'NO_BID' },
+      { bidderId: 'd:e', outcome: 'TIMED_OUT' },
     ] as const
-    addToTally(tally, { supplyId: 's', country: 'US', responses })
+    addToTally(tally, { supplyId: 's', country: 'US', responses, priceMicros: 23 })
     expect(fieldsOf(tally)).toEqual([
       ...['total_reqs', 1, 'country:US', 1, 'bidder:a:wins', 1, 'bidder:a:revenue_micros', 23],
       ...['bidder:b:losses', 1, 'bidder:c:no_bids', 1, 'bidder:d:e:timeouts', 1],

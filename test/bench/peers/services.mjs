@@ -25,7 +25,7 @@ export function createServices() {
     rateLimiter: createMemoryRateLimiter({
       policy: { max: config.rateLimitMax, windowMs: config.rateLimitWindowMs },
     }),
-    stats,
+    recorder: stats,
     house: {
       simulation: {
         latencyFactor: config.simulatedLatencyFactor,
@@ -35,7 +35,6 @@ export function createServices() {
       clock: { now: () => Date.now(), monotonic: () => performance.now() },
       newAuctionId: createAuctionIds(),
     },
-    onAuction: undefined,
   })
   return { auctioneer, catalog, stats }
 }

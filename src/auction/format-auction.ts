@@ -1,17 +1,7 @@
-import type { Logger } from 'pino'
 import { formatMicros } from '../money.ts'
 import type { Auction, BidderResponse } from './types.ts'
 
-/**
- * Logs each auction at level info: one block a person can read, and the auction itself as fields. Written after the
- * caller was answered. Returns undefined where that level is off, so that it costs nothing.
- */
-export function createAuctionLog(log: Logger): ((auction: Auction) => void) | undefined {
-  if (!log.isLevelEnabled('info')) return undefined
-  return (auction) => setImmediate(() => log.info({ auction }, formatAuction(auction)))
-}
-
-/** An auction as a block of lines. */
+/** An auction as a block of lines that a person can read. */
 export function formatAuction(auction: Auction): string {
   const { supplyId, country, tmaxMs, responses, winner, priceMicros } = auction
   return [
