@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { postGraphQL } from '../support/graphql-client.ts'
+import { execute } from '../support/graphql.ts'
 import { type Instance, startInstance } from '../support/instance.ts'
 import { nextAddress, runLoad } from '../support/load.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts'
@@ -71,7 +71,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, where Pos
     expect(result).toMatchObject({ errors: new Map(), unanswered: 0 })
     // All is well again, changes of the catalogue included.
     for (const { graphqlUrl } of instances) {
-      expect((await postGraphQL(graphqlUrl, SUPPLIES)).data).toEqual({ supplies: { totalCount: SUPPLY_IDS.length } })
+      expect((await execute(graphqlUrl, SUPPLIES)).data).toEqual({ supplies: { totalCount: SUPPLY_IDS.length } })
     }
     await loadData(env, { ...DATA, supplies: { ...DATA.supplies, travel: ['acme'] } })
     for (const instance of instances) {
@@ -133,7 +133,7 @@ async function expectStatus(instances: readonly Instance[], expected: string): P
 /** A query that needs the database: a coded error in 2 s, and not a hang. */
 async function expectUnavailable({ graphqlUrl }: Instance): Promise<void> {
   const askedAt = performance.now()
-  const { errors } = await postGraphQL(graphqlUrl, SUPPLIES)
+  const { errors } = await execute(graphqlUrl, SUPPLIES)
   expect(performance.now() - askedAt).toBeLessThan(2000)
   expect(errors?.map(({ extensions }) => extensions?.code)).toEqual(['DATABASE_UNAVAILABLE'])
 }
@@ -142,6 +142,6 @@ async function sellTravel({ graphqlUrl }: Instance): Promise<string | undefined>
   const query = `mutation ($ip: IPAddress!) {
     runAuction(input: { supplyId: "travel", ip: $ip, country: "US" }) { __typename }
   }`
-  const { data } = await postGraphQL<{ runAuction: { __typename: string } }>(graphqlUrl, query, { ip: nextAddress() })
+  const { data } = await execute<{ runAuction: { __typename: string } }>(graphqlUrl, query, { ip: nextAddress() })
   return data?.runAuction.__typename
 }

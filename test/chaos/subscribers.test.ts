@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { freePort } from '../support/free-port.ts'
-import { postGraphQL, watchStats } from '../support/graphql-client.ts'
+import { execute, openRawSocket, type RawSocket } from '../support/graphql.ts'
 import { type Instance, type InstanceEnv, startInstance } from '../support/instance.ts'
 import { nextAddress, percentile, runLoad } from '../support/load.ts'
 import { type Memory, measureMemory } from '../support/memory.ts'
 import { startPostgres } from '../support/postgres-server.ts'
-import { type RawSubscriber, subscribeRaw } from '../support/raw-subscriber.ts'
 import { startRedis } from '../support/redis.ts'
 import { hasPostgres, hasRedis } from '../support/services.ts'
 import { connectedClients } from '../support/sockets.ts'
+import { watchStats } from '../support/statistics.ts'
 import { COUNTRIES, createDatabase, createTestBed, prepareDatabase } from '../support/topology.ts'
 
 const TO_ALL = `subscription {
@@ -61,33 +61,35 @@ describe.skipIf(!(hasPostgres && hasRedis))('subscribers to all supplies, while 
     return { instance, memory: () => measureMemory(port), stopLoad }
   }
 
-  async function subscribe(instance: Instance, count: number): Promise<RawSubscriber[]> {
-    const subscribers: RawSubscriber[] = []
+  async function subscribe(instance: Instance, count: number): Promise<RawSocket[]> {
+    const subscribers: RawSocket[] = []
     // A hundred at a time: more would not fit into the queue of connections that are not accepted yet.
     for (let from = 0; from < count; from += 100) {
       const some = Array.from({ length: Math.min(100, count - from) }, () =>
-        bed.own(subscribeRaw(instance.webSocketUrl, TO_ALL)),
+        bed.own(openRawSocket(instance.graphqlUrl)),
       )
-      subscribers.push(...(await Promise.all(some)))
+      const opened = await Promise.all(some)
+      for (const { subscribe: start } of opened) start(TO_ALL)
+      subscribers.push(...opened)
     }
     return subscribers
   }
 
   /** Each has its first values and several later ones. */
-  async function untilReceived(subscribers: readonly RawSubscriber[], values: number): Promise<void> {
-    const isBehind = (subscriber: RawSubscriber) => subscriber.received() < values
+  async function untilReceived(subscribers: readonly RawSocket[], values: number): Promise<void> {
+    const isBehind = (subscriber: RawSocket) => subscriber.messages.length < values
     await vi.waitFor(() => expect(subscribers.filter(isBehind)).toHaveLength(0), { timeout: 60_000, interval: 100 })
   }
 
   /** How long after an auction was answered its supply's value arrives at one more subscriber: the median, in ms. */
   async function measureDelays(instance: Instance): Promise<number> {
-    const watcher = watchStats(instance.webSocketUrl, { supplyIds: ['sport'] })
+    const watcher = watchStats(instance.graphqlUrl, { supplyIds: ['sport'] })
     const newest = () => watcher.newest.get('sport')
     const delaysMs: number[] = []
     await vi.waitFor(() => expect(newest()).toBeDefined(), { timeout: 10_000 })
     for (let sample = 0; sample < 30; sample += 1) {
       const expected = (newest()?.totalRequests ?? 0) + 1
-      await postGraphQL(instance.graphqlUrl, RUN_AUCTION, { ip: nextAddress() })
+      await execute(instance.graphqlUrl, RUN_AUCTION, { ip: nextAddress() })
       const answeredAt = performance.now()
       await vi.waitFor(() => expect(newest()?.totalRequests).toBe(expected), { timeout: 10_000, interval: 5 })
       delaysMs.push((newest()?.receivedAt ?? 0) - answeredAt)
@@ -125,7 +127,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('subscribers to all supplies, while 
     const before = await memory()
 
     const silent = await subscribe(instance, 100)
-    for (const subscriber of silent) subscriber.stopReading()
+    for (const { socket } of silent) socket.pause()
     const during = await measureDelays(instance)
     const grown = (await memory()).usedBytes - before.usedBytes
     console.log(
@@ -136,11 +138,12 @@ describe.skipIf(!(hasPostgres && hasRedis))('subscribers to all supplies, while 
     expect(grown / 100).toBeLessThan(BYTES_PER_SUBSCRIBER_MAX)
     expect(during).toBeLessThan(usual + 100)
     // They answer no ping: their connections are gone after two intervals at the latest.
-    const isConnected = ({ localPort }: RawSubscriber) => connectedClients(instance.port).has(localPort)
+    const isConnected = ({ localPort }: RawSocket) => connectedClients(instance.port).has(localPort)
     expect(silent.filter(isConnected).length).toBeGreaterThan(0)
     await vi.waitFor(() => expect(silent.filter(isConnected)).toHaveLength(0), { timeout: 40_000, interval: 500 })
     expect(readers.filter(isConnected)).toHaveLength(readers.length)
-    expect(await silent[0]?.untilClosed()).toBe(1006)
+    silent[0]?.socket.resume()
+    expect(await silent[0]?.closed).toBe(1006)
   })
 })
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 import { dataOf, execute } from '../support/graphql.ts'
-import { excessOf, nextAddress, readCounters, runLoad } from '../support/load.ts'
+import { nextAddress, runLoad } from '../support/load.ts'
+import { excessOf, readCounters } from '../support/statistics.ts'
 
 const RUN = `mutation($input: RunAuctionInput!) {
   runAuction(input: $input) {

@@ -3,7 +3,7 @@ import type { Client } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
-import { dataOf, openWebSocket, subscribeOverSse } from '../support/graphql.ts'
+import { dataOf, openRawSocket, openWebSocket, subscribeOverSse } from '../support/graphql.ts'
 import { nextAddress } from '../support/load.ts'
 
 const SUBSCRIBE = `subscription($supplyIds: [ID!], $minIntervalMs: Int! = 50) {
@@ -210,13 +210,8 @@ describe('live statistics', () => {
   it('should hold nothing for a WebSocket that is cut off', async () => {
     const { feed } = app.services
     await vi.waitFor(() => expect(feed.subscribers()).toBe(0))
-    const socket = new WebSocket(app.graphql.replace('http', 'ws'), 'graphql-transport-ws')
-    socket.on('open', () => socket.send('{"type":"connection_init"}'))
-    socket.on('message', (data) => {
-      if (!String(data).includes('connection_ack')) return
-      const payload = { query: 'subscription { statsUpdated { supplyId } }' }
-      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }))
-    })
+    const { socket, subscribe } = await openRawSocket(app.graphql)
+    subscribe('subscription { statsUpdated { supplyId } }')
     await vi.waitFor(() => expect(feed.subscribers()).toBe(1))
     socket.terminate()
     await vi.waitFor(() => expect(feed.subscribers()).toBe(0))

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type ClientRequest, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FormattedExecutionResult } from 'graphql'
 import { type Client, createClient, type SubscribePayload } from 'graphql-ws'
 import { WebSocket } from 'ws'
@@ -13,6 +14,9 @@ export interface GraphQLRequest {
 
 /** A result over any transport; `data` is what the test says it is. */
 export type GraphQLResult<T = Record<string, unknown>> = FormattedExecutionResult<T, Record<string, unknown>>
+
+/** A result over HTTP, with its status. */
+export type GraphQLAnswer<T = Record<string, unknown>> = GraphQLResult<T> & { readonly status: number }
 
 export interface HttpAnswer {
   readonly status: number
@@ -50,13 +54,13 @@ export async function execute<T = Record<string, unknown>>(
   url: string,
   query: string,
   variables?: Readonly<Record<string, unknown>>,
-): Promise<GraphQLResult<T>> {
+): Promise<GraphQLAnswer<T>> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ query, variables }),
   })
-  return (await response.json()) as GraphQLResult<T>
+  return { status: response.status, ...((await response.json()) as GraphQLResult<T>) }
 }
 
 /** Runs an operation over HTTP that must succeed, and gives its data. */
@@ -68,7 +72,7 @@ export async function dataOf<T>(url: string, query: string, variables?: Readonly
 
 /** A graphql-ws client that connects when it is first used and does not try again. */
 export function openWebSocket(url: string): Client {
-  return createClient({ url: url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, retryAttempts: 0, lazy: true })
+  return createClient({ url: toWebSocketUrl(url), webSocketImpl: WebSocket, retryAttempts: 0, lazy: true })
 }
 
 /** The only result of a query or mutation over a WebSocket. A refusal before execution is a result as well. */
@@ -80,6 +84,49 @@ export async function executeOverWebSocket(client: Client, payload: GraphQLReque
   } catch (errors) {
     if (!Array.isArray(errors)) throw errors
     return { errors }
+  }
+}
+
+/** A bare WebSocket of the protocol graphql-transport-ws: it costs little, and does what a client should not. */
+export interface RawSocket {
+  readonly socket: WebSocket
+  /** The port it is connected from. */
+  readonly localPort: number
+  /** What it was sent since the greeting. */
+  readonly messages: Record<string, unknown>[]
+  /** Starts an operation, of an id of its own. */
+  subscribe(query: string): void
+  /** The code it is closed with; seen only while it reads. */
+  readonly closed: Promise<number>
+  dispose(): Promise<void>
+}
+
+/** Connects and greets. */
+export async function openRawSocket(url: string): Promise<RawSocket> {
+  const socket = new WebSocket(toWebSocketUrl(url), 'graphql-transport-ws')
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve))
+  socket.on('error', () => {})
+  const [[{ socket: connection }]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')])
+  const messages: Record<string, unknown>[] = []
+  let started = 0
+  socket.send('{"type":"connection_init"}')
+  await once(socket, 'message')
+  socket.on('message', (data) => messages.push(JSON.parse(String(data))))
+  return {
+    socket,
+    localPort: connection.localPort,
+    messages,
+    subscribe: (query) => {
+      started += 1
+      socket.send(JSON.stringify({ id: `${started}`, type: 'subscribe', payload: { query } }))
+    },
+    closed,
+    dispose: async () => {
+      socket.resume()
+      socket.close()
+      await Promise.race([closed, delay(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
+      socket.terminate()
+    },
   }
 }
 
@@ -120,4 +167,9 @@ export async function exchange(url: string, ...pieces: readonly (string | Buffer
   return text
 }
 
+function toWebSocketUrl(url: string): string {
+  return url.replace(/^http/, 'ws')
+}
+
+const CLOSE_TIMEOUT_MS = 1000
 const OF_THE_MOMENT = new Set(['date', 'connection', 'keep-alive'])

@@ -33,7 +33,6 @@ export interface Readiness {
 export interface Instance {
   readonly url: string
   readonly graphqlUrl: string
-  readonly webSocketUrl: string
   readonly port: number
   readonly pid: number
   /** Its log so far, the oldest line first. */
@@ -79,7 +78,6 @@ export async function startInstance(env: InstanceEnv, options: { readonly port?:
   return {
     url,
     graphqlUrl: `${url}/graphql`,
-    webSocketUrl: `ws://127.0.0.1:${port}/graphql`,
     port,
     pid: child.pid ?? 0,
     log,

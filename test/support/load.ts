@@ -1,8 +1,5 @@
 import { Agent, request } from 'node:http'
-import { postGraphQL } from './graphql-client.ts'
-
-/** Counters by name, such as `supply1 bidder1 WON`, in whole numbers; revenue in cents. */
-export type Counters = Map<string, number>
+import { add, type Counters } from './statistics.ts'
 
 export interface LoadOptions {
   /** The instances' /graphql addresses; requests go to them in turn. Read anew for each request. */
@@ -109,60 +106,10 @@ function countAuction(
   }
 }
 
-/** Everything that the service has counted, in the same form, from its `stats` query. */
-export async function readCounters(graphqlUrl: string): Promise<Counters> {
-  const query = `{ stats {
-    supplyId totalRequests
-    requestsPerCountry { country requests }
-    bidders { bidderId wins losses noBids timeouts totalRevenue }
-  } }`
-  interface Stats {
-    supplyId: string
-    totalRequests: number
-    requestsPerCountry: { country: string; requests: number }[]
-    bidders: {
-      bidderId: string
-      wins: number
-      losses: number
-      noBids: number
-      timeouts: number
-      totalRevenue: number
-    }[]
-  }
-  const { data, errors } = await postGraphQL<{ stats: Stats[] }>(graphqlUrl, query)
-  if (!data) throw new Error(`The statistics cannot be read: ${JSON.stringify(errors)}`)
-  const counters: Counters = new Map()
-  for (const { supplyId, totalRequests, requestsPerCountry, bidders } of data.stats) {
-    add(counters, `${supplyId} total`, totalRequests)
-    for (const { country, requests } of requestsPerCountry) add(counters, `${supplyId} country ${country}`, requests)
-    for (const { bidderId, wins, losses, noBids, timeouts, totalRevenue } of bidders) {
-      const counts = { WON: wins, LOST: losses, NO_BID: noBids, TIMED_OUT: timeouts }
-      for (const [outcome, count] of Object.entries(counts)) add(counters, `${supplyId} ${bidderId} ${outcome}`, count)
-      add(counters, `${supplyId} ${bidderId} revenue`, Math.round(totalRevenue * 100))
-    }
-  }
-  for (const [name, count] of counters) if (count === 0) counters.delete(name)
-  return counters
-}
-
-/** The differences of two sets of counters, those that differ alone: `counted - acknowledged`. */
-export function excessOf(counted: Counters, acknowledged: Counters): Counters {
-  const excess: Counters = new Map()
-  for (const name of new Set([...counted.keys(), ...acknowledged.keys()])) {
-    const difference = (counted.get(name) ?? 0) - (acknowledged.get(name) ?? 0)
-    if (difference !== 0) excess.set(name, difference)
-  }
-  return excess
-}
-
 /** The value below which that share of the values is. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
-}
-
-function add(counters: Map<string, number>, name: string, amount = 1): void {
-  counters.set(name, (counters.get(name) ?? 0) + amount)
 }
 
 function pick<T>(list: readonly T[], index: number): T {

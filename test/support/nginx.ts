@@ -11,7 +11,6 @@ const LISTEN_TIMEOUT_MS = 5_000
 
 export interface Nginx {
   readonly url: string
-  readonly webSocketUrl: string
   dispose(): Promise<void>
 }
 
@@ -36,7 +35,6 @@ export async function startNginx(upstreamPorts: readonly [number, number]): Prom
   }
   return {
     url: `http://127.0.0.1:${port}`,
-    webSocketUrl: `ws://127.0.0.1:${port}/graphql`,
     dispose: async () => {
       // nginx's "fast shutdown": its workers end too.
       child.kill('SIGTERM')

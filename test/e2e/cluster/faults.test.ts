@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { watchStats } from '../../support/graphql-client.ts'
 import { type Instance, type InstanceEnv, startInstance } from '../../support/instance.ts'
-import { excessOf, type LoadOptions, type LoadResult, readCounters, runLoad } from '../../support/load.ts'
+import { type LoadOptions, type LoadResult, runLoad } from '../../support/load.ts'
 import { startPostgres } from '../../support/postgres-server.ts'
 import { startRedis } from '../../support/redis.ts'
 import { hasPostgres, hasRedis } from '../../support/services.ts'
+import { excessOf, readCounters, watchStats } from '../../support/statistics.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
 import {
   COUNTRIES,
@@ -113,7 +113,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, through f
     const redis = await bed.own(startRedis(DURABLE))
     const instances = await startTwo(redis.url)
     const [a, b] = instances
-    const watcher = await bed.own(watchStats(a.webSocketUrl))
+    const watcher = await bed.own(watchStats(a.graphqlUrl))
     const first = await runLoad({ ...LOAD, targets: [b.graphqlUrl], concurrency: 8, auctions: 100 })
     await vi.waitFor(() => expect(watcher.total()).toBe(100), { timeout: 2000 })
 
@@ -133,7 +133,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, through f
     const redis = await bed.own(startRedis())
     const proxy = await bed.own(startTcpProxy(redis.port))
     const [a, b] = await startTwo(`redis://127.0.0.1:${proxy.port}`, redis.url)
-    const watcher = await bed.own(watchStats(a.webSocketUrl))
+    const watcher = await bed.own(watchStats(a.graphqlUrl))
     await vi.waitFor(() => expect(watcher.newest.size).toBe(SUPPLY_IDS.length), { timeout: 5000 })
 
     proxy.close()

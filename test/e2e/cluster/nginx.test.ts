@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { postGraphQL, watchStats } from '../../support/graphql-client.ts'
+import { execute, subscribeOverSse } from '../../support/graphql.ts'
 import { type InstanceEnv, startInstance } from '../../support/instance.ts'
 import { nextAddress, runLoad } from '../../support/load.ts'
 import { startNginx } from '../../support/nginx.ts'
 import { startPostgres } from '../../support/postgres-server.ts'
 import { startRedis } from '../../support/redis.ts'
 import { hasNginx, hasPostgres, hasRedis } from '../../support/services.ts'
+import { watchStats } from '../../support/statistics.ts'
 import { COUNTRIES, createDatabase, createTestBed, prepareDatabase, SUPPLY_IDS } from '../../support/topology.ts'
 
 const RUN_AUCTION = `mutation ($ip: IPAddress!) {
@@ -41,7 +42,7 @@ describe.skipIf(!(hasNginx && hasPostgres && hasRedis))(
     it('should answer auctions, GraphiQL and health, and spread the load over both', async () => {
       const { a, b, nginx, graphqlUrl } = await openTopology()
 
-      const { data } = await postGraphQL(graphqlUrl, RUN_AUCTION, { ip: nextAddress() })
+      const { data } = await execute(graphqlUrl, RUN_AUCTION, { ip: nextAddress() })
       expect(data).toEqual({ runAuction: { __typename: 'Auction' } })
 
       const page = await fetch(graphqlUrl, { headers: { accept: 'text/html' } })
@@ -60,16 +61,16 @@ describe.skipIf(!(hasNginx && hasPostgres && hasRedis))(
     })
 
     it('should carry subscriptions over WebSocket and over server-sent events', async () => {
-      const { nginx, graphqlUrl } = await openTopology()
-      const watcher = await bed.own(watchStats(nginx.webSocketUrl))
+      const { graphqlUrl } = await openTopology()
+      const watcher = await bed.own(watchStats(graphqlUrl))
       const events = await bed.own(readEvents(graphqlUrl))
       await vi.waitFor(() => expect(watcher.newest.size).toBe(SUPPLY_IDS.length), { timeout: 5000 })
       const before = watcher.newest.get('news')?.totalRequests ?? 0
 
-      await postGraphQL(graphqlUrl, RUN_AUCTION, { ip: nextAddress() })
+      await execute(graphqlUrl, RUN_AUCTION, { ip: nextAddress() })
 
       await vi.waitFor(() => expect(watcher.newest.get('news')?.totalRequests).toBe(before + 1), { timeout: 2000 })
-      await vi.waitFor(() => expect(events.text()).toContain(`"supplyId":"news","totalRequests":${before + 1}`), {
+      await vi.waitFor(() => expect(events.newest()).toEqual({ supplyId: 'news', totalRequests: before + 1 }), {
         timeout: 2000,
       })
     })
@@ -108,23 +109,19 @@ describe.skipIf(!(hasNginx && hasPostgres && hasRedis))(
   },
 )
 
-/** Subscribes to statistics over server-sent events. */
-async function readEvents(graphqlUrl: string): Promise<{ text(): string; dispose(): Promise<void> }> {
+/** Subscribes to a supply's statistics over server-sent events. */
+async function readEvents(graphqlUrl: string): Promise<{ newest(): unknown; dispose(): Promise<void> }> {
   const query = 'subscription { statsUpdated(supplyIds: ["news"]) { supplyId totalRequests } }'
   const controller = new AbortController()
-  const response = await fetch(graphqlUrl, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-    body: JSON.stringify({ query }),
-    signal: controller.signal,
-  })
-  let text = ''
+  let newest: unknown
   const read = async () => {
-    for await (const part of response.body ?? []) text += Buffer.from(part).toString()
+    for await (const { data } of subscribeOverSse(graphqlUrl, query, { signal: controller.signal })) {
+      newest = data?.statsUpdated
+    }
   }
   const done = read().catch(() => {})
   return {
-    text: () => text,
+    newest: () => newest,
     dispose: async () => {
       controller.abort()
       await done

@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type GraphQLAnswer, postGraphQL, watchStats } from '../../support/graphql-client.ts'
+import { execute, type GraphQLAnswer } from '../../support/graphql.ts'
 import { type Instance, type InstanceEnv, startInstance } from '../../support/instance.ts'
-import { excessOf, nextAddress, readCounters, runLoad } from '../../support/load.ts'
+import { nextAddress, runLoad } from '../../support/load.ts'
 import { type PostgresServer, startPostgres } from '../../support/postgres-server.ts'
 import { startRedis, startRedisCluster } from '../../support/redis.ts'
 import { hasPostgres, hasRedis } from '../../support/services.ts'
+import { excessOf, readCounters, watchStats } from '../../support/statistics.ts'
 import {
   COUNTRIES,
   createDatabase,
@@ -67,11 +68,11 @@ describe.skipIf(!(hasPostgres && hasRedis))('instances on one PostgreSQL', () =>
   it('should show a subscriber of one instance what was sold on the other within 500 ms', async () => {
     const redis = await bed.own(startRedis())
     const [a, b] = await startTwo({ REDIS_URL: redis.url })
-    const watcher = await bed.own(watchStats(a.webSocketUrl))
+    const watcher = await bed.own(watchStats(a.graphqlUrl))
     await vi.waitFor(() => expect(watcher.newest.size).toBe(SUPPLY_IDS.length), { timeout: 5000 })
 
     for (let expected = 1; expected <= 5; expected += 1) {
-      await postGraphQL(b.graphqlUrl, RUN_AUCTION, { supplyId: 'sport', ip: nextAddress() })
+      await execute(b.graphqlUrl, RUN_AUCTION, { supplyId: 'sport', ip: nextAddress() })
       const answeredAt = performance.now()
       await vi.waitFor(() => expect(watcher.newest.get('sport')?.totalRequests).toBe(expected), {
         timeout: 2000,
@@ -87,7 +88,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('instances on one PostgreSQL', () =>
     const instances = await startTwo({ ...own, REDIS_URL: redis.url })
     const sell = async ({ graphqlUrl }: Instance) => {
       const variables = { supplyId: 'travel', ip: nextAddress() }
-      return (await postGraphQL<RunAuction>(graphqlUrl, RUN_AUCTION, variables)).data?.runAuction?.__typename
+      return (await execute<RunAuction>(graphqlUrl, RUN_AUCTION, variables)).data?.runAuction?.__typename
     }
     expect(await Promise.all(instances.map(sell))).toEqual(['SupplyNotFoundError', 'SupplyNotFoundError'])
 
@@ -107,7 +108,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('instances on one PostgreSQL', () =>
     const instances = await startTwo({ REDIS_URL: cluster.url })
     const [a, b] = instances
     await untilSettled(instances)
-    const watcher = await bed.own(watchStats(a.webSocketUrl))
+    const watcher = await bed.own(watchStats(a.graphqlUrl))
 
     const load = await runLoad({
       targets: [a.graphqlUrl, b.graphqlUrl],
@@ -147,7 +148,7 @@ describe.skipIf(!hasRedis)('one instance on the embedded database and a Redis', 
     const first = await bed.own(startInstance(env))
     const supplyId = await anySupply(first)
     for (let count = 0; count < 3; count += 1) {
-      await postGraphQL(first.graphqlUrl, RUN_AUCTION, { supplyId, ip: '203.0.113.7' })
+      await execute(first.graphqlUrl, RUN_AUCTION, { supplyId, ip: '203.0.113.7' })
     }
     first.signal('SIGTERM')
     await first.exited
@@ -155,7 +156,7 @@ describe.skipIf(!hasRedis)('one instance on the embedded database and a Redis', 
     const second = await bed.own(startInstance(env))
 
     expect((await readCounters(second.graphqlUrl)).get(`${supplyId} total`)).toBe(3)
-    const { errors } = await postGraphQL(second.graphqlUrl, RUN_AUCTION, { supplyId, ip: '203.0.113.7' })
+    const { errors } = await execute(second.graphqlUrl, RUN_AUCTION, { supplyId, ip: '203.0.113.7' })
     expect(errors?.[0]?.extensions?.code).toBe('RATE_LIMITED')
     expect(Object.keys((await second.readiness()).dependencies)).toContain('redis.stats')
   }, 60_000)
@@ -165,7 +166,7 @@ function runFromOneAddress(instances: readonly Instance[], requests: number): Pr
   const ip = nextAddress()
   return Promise.all(
     Array.from({ length: requests }, (_, index) =>
-      postGraphQL<RunAuction>(instances[index % instances.length]?.graphqlUrl ?? '', RUN_AUCTION, {
+      execute<RunAuction>(instances[index % instances.length]?.graphqlUrl ?? '', RUN_AUCTION, {
         supplyId: 'news',
         ip,
       }),
@@ -179,9 +180,6 @@ function expectThreeOf(answers: readonly GraphQLAnswer<RunAuction>[], refused = 
 }
 
 async function anySupply({ graphqlUrl }: Instance): Promise<string> {
-  const { data } = await postGraphQL<{ supplies: { nodes: { id: string }[] } }>(
-    graphqlUrl,
-    '{ supplies { nodes { id } } }',
-  )
+  const { data } = await execute<{ supplies: { nodes: { id: string }[] } }>(graphqlUrl, '{ supplies { nodes { id } } }')
   return data?.supplies.nodes[0]?.id ?? ''
 }

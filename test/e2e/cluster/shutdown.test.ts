@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { watchStats } from '../../support/graphql-client.ts'
 import { type Instance, type InstanceEnv, startInstance } from '../../support/instance.ts'
-import { excessOf, readCounters, runLoad } from '../../support/load.ts'
+import { runLoad } from '../../support/load.ts'
 import { startPostgres } from '../../support/postgres-server.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { hasPostgres, hasRedis } from '../../support/services.ts'
+import { excessOf, readCounters, watchStats } from '../../support/statistics.ts'
 import { createDatabase, createTestBed, prepareDatabase, SUPPLY_IDS } from '../../support/topology.ts'
 
 describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', () => {
@@ -23,7 +23,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', 
     const redis = await bed.own(startRedis())
     const env = { ...database, REDIS_URL: redis.url, SIMULATED_LATENCY_FACTOR: '3' }
     const instance = await bed.own(startInstance(env))
-    const watchers = await Promise.all([1, 2].map(() => bed.own(watchStats(instance.webSocketUrl))))
+    const watchers = await Promise.all([1, 2].map(() => bed.own(watchStats(instance.graphqlUrl))))
     await vi.waitFor(() => expect(watchers.map(({ newest }) => newest.size)).toEqual([3, 3]), { timeout: 5000 })
     const load = startLoad(instance, { auctions: 20, tmax: 2000 })
     await untilInFlight(redis, 20)

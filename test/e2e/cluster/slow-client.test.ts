@@ -5,11 +5,10 @@ import { getIntrospectionQuery } from 'graphql'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MAX_BUFFERED_BYTES } from '../../../src/server/websocket-client.ts'
 import { freePort } from '../../support/free-port.ts'
-import { postGraphQL } from '../../support/graphql-client.ts'
+import { execute, openRawSocket } from '../../support/graphql.ts'
 import { startInstance } from '../../support/instance.ts'
 import { nextAddress } from '../../support/load.ts'
 import { measureMemory } from '../../support/memory.ts'
-import { subscribeRaw } from '../../support/raw-subscriber.ts'
 import { connectedClients } from '../../support/sockets.ts'
 import { createTestBed } from '../../support/topology.ts'
 
@@ -28,32 +27,35 @@ describe('a WebSocket client that asks for much and reads nothing', () => {
     const inspectorPort = await freePort()
     const env = { DATA_DIR: directory, LOG_LEVEL: 'warn', NODE_OPTIONS: `--inspect=127.0.0.1:${inspectorPort}` }
     const instance = await bed.own(startInstance(env))
-    const reader = await bed.own(subscribeRaw(instance.webSocketUrl, TO_ALL))
+    const reader = await bed.own(openRawSocket(instance.graphqlUrl))
+    reader.subscribe(TO_ALL)
     const query = getIntrospectionQuery()
-    const { data } = await postGraphQL<{ __schema: unknown }>(instance.graphqlUrl, query)
-    const { data: listed } = await postGraphQL<{ supplies: { nodes: { id: string }[] } }>(
+    const { data } = await execute<{ __schema: unknown }>(instance.graphqlUrl, query)
+    const { data: listed } = await execute<{ supplies: { nodes: { id: string }[] } }>(
       instance.graphqlUrl,
       '{ supplies { nodes { id } } }',
     )
     const supplyId = listed?.supplies.nodes[0]?.id
     const answerBytes = JSON.stringify(data).length
-    await vi.waitFor(() => expect(reader.received()).toBe(10), { timeout: 5000 })
+    await vi.waitFor(() => expect(reader.messages).toHaveLength(10), { timeout: 5000 })
     const before = await measureMemory(inspectorPort)
 
-    const slow = await bed.own(subscribeRaw(instance.webSocketUrl, TO_ALL))
-    slow.stopReading()
+    const slow = await bed.own(openRawSocket(instance.graphqlUrl))
+    slow.subscribe(TO_ALL)
+    slow.socket.pause()
     // Several times what the operating system holds for both ends of a connection, and the buffer.
     const answers = Math.ceil((64 * 1024 * 1024 + MAX_BUFFERED_BYTES) / answerBytes)
-    for (let count = 0; count < answers; count += 1) slow.ask(query)
+    for (let count = 0; count < answers; count += 1) slow.subscribe(query)
 
     // Reading again too soon would save it: that it was cut off is seen at the instance.
     await vi.waitFor(() => expect(connectedClients(instance.port)).not.toContain(slow.localPort), { timeout: 20_000 })
-    expect(await slow.untilClosed()).toBe(1006)
-    expect(slow.received()).toBeLessThan(answers)
+    slow.socket.resume()
+    expect(await slow.closed).toBe(1006)
+    expect(slow.messages.length).toBeLessThan(answers)
     const after = await measureMemory(inspectorPort)
     expect(after.usedBytes - before.usedBytes).toBeLessThan(2 * MAX_BUFFERED_BYTES)
     // Nobody else notices.
-    await postGraphQL(instance.graphqlUrl, RUN_AUCTION, { supplyId, ip: nextAddress() })
-    await vi.waitFor(() => expect(reader.received()).toBe(11), { timeout: 2000 })
+    await execute(instance.graphqlUrl, RUN_AUCTION, { supplyId, ip: nextAddress() })
+    await vi.waitFor(() => expect(reader.messages).toHaveLength(11), { timeout: 2000 })
   }, 60_000)
 })
