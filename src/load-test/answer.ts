@@ -1,4 +1,4 @@
-import type { Answer } from './types.ts'
+import type { Answer, AnsweredResponse } from './types.ts'
 
 /**
  * Reads what came back over HTTP.
@@ -21,7 +21,7 @@ export function readResult({ data, errors }: GraphQLResult, tmaxMs: number): Ans
   const { __typename: resultType, responses } = result
   if (!responses) return { resultType }
   const biddersMs = biddersTime(responses, tmaxMs)
-  return biddersMs === undefined ? { resultType } : { resultType, biddersMs }
+  return biddersMs === undefined ? { resultType, responses } : { resultType, responses, biddersMs }
 }
 
 /** What the load test reads of a GraphQL result. */
@@ -32,11 +32,11 @@ export interface GraphQLResult {
 
 interface RunAuctionResult {
   readonly __typename?: string
-  readonly responses?: readonly { readonly outcome: string; readonly latencyMs: number | null }[]
+  readonly responses?: readonly AnsweredResponse[]
 }
 
 /** When the auction could end at the earliest; undefined where a bidder's time is not known. */
-function biddersTime(responses: NonNullable<RunAuctionResult['responses']>, tmaxMs: number): number | undefined {
+function biddersTime(responses: readonly AnsweredResponse[], tmaxMs: number): number | undefined {
   let slowestMs = 0
   for (const { outcome, latencyMs } of responses) {
     if (outcome === 'TIMED_OUT') return tmaxMs

@@ -4,8 +4,9 @@ import { type Answer, REQUEST_TIMEOUT_MS, type Transport } from './types.ts'
 
 export interface LoadOptions {
   readonly transport: Transport
-  readonly nextRequest: () => RunAuctionInput
-  readonly recorder: Recorder
+  /** Makes the next request; undefined: there is none, and the run ends once all are answered. */
+  readonly nextRequest: () => RunAuctionInput | undefined
+  readonly recorder: Pick<Recorder, 'record'>
   readonly pace: Pace
   readonly durationMs: number
   /** Ends the run early; what was measured stays. */
@@ -50,8 +51,12 @@ function runAtRate(options: LoadOptions, ratePerSecond: number): Promise<LoadRun
       if (flights.ended()) return
       const now = performance.now()
       while (sent < total && dueAt(sent) <= now && flights.count() < MAX_IN_FLIGHT) {
-        const onAnswer = flights.start(dueAt(sent++))
-        transport.send(nextRequest(), onAnswer)
+        const request = nextRequest()
+        if (!request) {
+          flights.end(0)
+          return
+        }
+        transport.send(request, flights.start(dueAt(sent++)))
       }
       if (sent === total || now >= endsAt) {
         flights.end(total - sent)
@@ -77,8 +82,13 @@ function runConcurrently(options: LoadOptions, concurrency: number): Promise<Loa
 
     function send(): void {
       if (flights.ended()) return
+      const request = nextRequest()
+      if (!request) {
+        flights.end(0)
+        return
+      }
       const onAnswer = flights.start(performance.now())
-      transport.send(nextRequest(), (answer) => {
+      transport.send(request, (answer) => {
         onAnswer(answer)
         if (answer.connectionFailed) setTimeout(send, RETRY_DELAY_MS)
         else send()

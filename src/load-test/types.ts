@@ -8,8 +8,18 @@ export interface Answer {
   readonly connectionFailed?: boolean
   /** The result's type, such as `Auction`. */
   readonly resultType?: string
+  /** What each bidder answered. */
+  readonly responses?: readonly AnsweredResponse[]
   /** How long the bidders took, in milliseconds: the slowest in time, or tmax where any timed out. */
   readonly biddersMs?: number
+}
+
+/** A bidder's response, as the service answers it. */
+export interface AnsweredResponse {
+  readonly bidderId: string
+  readonly outcome: string
+  readonly price: number | null
+  readonly latencyMs: number | null
 }
 
 /** A way to reach the service. */

@@ -43,6 +43,20 @@ async function load(
   return recorder.report(await runLoad({ transport, nextRequest, recorder, ...options }))
 }
 
+it.each([{ concurrency: 2 }, { ratePerSecond: 1000 }])(
+  'should end once there is no further request, at %o',
+  async (pace) => {
+    const service = use(await startFakeService((_number, respond) => setTimeout(respond, 20)))
+    const transport = use(createHttpTransport({ url: service.url, connections: 5 }))
+    const makeRequest = createRequests({ targets: fakeTargets, tmaxMs: 200 })
+    let left = 5
+    const nextRequest = () => (left-- > 0 ? makeRequest() : undefined)
+    const report = await load(transport, { pace, durationMs: 3_600_000, nextRequest })
+    expect(report).toMatchObject({ answers: 5, errors: 0, unsent: 0 })
+    expect(service.auctions()).toBe(5)
+  },
+)
+
 describe('a load with so many in flight', () => {
   it('should keep exactly so many in flight and tell the service’s own part of the delay', async () => {
     const service = use(await startFakeService((_number, respond) => setTimeout(respond, 20)))

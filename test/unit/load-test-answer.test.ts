@@ -2,23 +2,28 @@ import { describe, expect, it } from 'vitest'
 import { readHttpAnswer, readResult } from '../../src/load-test/answer.ts'
 import { createRequests, toGraphQLBody } from '../../src/load-test/requests.ts'
 
-function auction(...responses: { outcome: string; latencyMs: number | null }[]) {
+function auction(...answered: { outcome: string; latencyMs: number | null }[]) {
+  const responses = answered.map((response, index) => ({ bidderId: `bidder${index}`, price: null, ...response }))
   return { data: { runAuction: { __typename: 'Auction', responses } } }
 }
 
 describe('an answer', () => {
   it('should tell the slowest bidder’s time where all were in time', () => {
     const result = auction({ outcome: 'WON', latencyMs: 12.5 }, { outcome: 'NO_BID', latencyMs: 80 })
-    expect(readResult(result, 200)).toEqual({ resultType: 'Auction', biddersMs: 80 })
+    const { responses } = result.data.runAuction
+    expect(readResult(result, 200)).toEqual({ resultType: 'Auction', responses, biddersMs: 80 })
   })
 
   it('should take tmax for the bidders’ time where any timed out', () => {
     const result = auction({ outcome: 'WON', latencyMs: 12.5 }, { outcome: 'TIMED_OUT', latencyMs: 271 })
-    expect(readResult(result, 200)).toEqual({ resultType: 'Auction', biddersMs: 200 })
+    const { responses } = result.data.runAuction
+    expect(readResult(result, 200)).toEqual({ resultType: 'Auction', responses, biddersMs: 200 })
   })
 
   it('should not guess a time that a bidder does not tell', () => {
-    expect(readResult(auction({ outcome: 'WON', latencyMs: null }), 200)).toEqual({ resultType: 'Auction' })
+    const result = auction({ outcome: 'WON', latencyMs: null })
+    const { responses } = result.data.runAuction
+    expect(readResult(result, 200)).toEqual({ resultType: 'Auction', responses })
   })
 
   it.each([
