@@ -5,7 +5,7 @@ import {
   getOperationAST,
   type OperationTypeNode,
 } from 'graphql'
-import { createBoundedCache } from './bounded-cache.ts'
+import QuickLRU from 'quick-lru'
 import { compileExecution } from './compiled.ts'
 import type { GraphQLContext } from './context.ts'
 import { interpretExecution } from './interpreted.ts'
@@ -54,7 +54,7 @@ export interface OperationsDependencies {
 }
 
 export function createOperations({ schema, onUnexpected }: OperationsDependencies): Operations {
-  const cache = createBoundedCache<Map<string, Operation>>(MAX_DOCUMENTS)
+  const cache = new QuickLRU<string, Map<string, Operation>>({ maxSize: MAX_DOCUMENTS })
   const results = createResults({ onUnexpected })
 
   return {

@@ -57,7 +57,29 @@ describe('the configuration', () => {
     expect(message).not.toContain('\n')
   })
 
-  it('should not show a password', () => {
-    expect(() => parseConfig({ DATABASE_URL: 'mysql://user:secret@db/auction' })).toThrow(/mysql:\/\/user:\*\*\*@db/)
+  it('should name every value that is not allowed, in a line each', () => {
+    const env = { PORT: 'http', HOST: '0.0.0.0', RATE_LIMIT_MAX: '0', LOG_LEVEL: 'loud' }
+    expect(() => parseConfig(env)).toThrow(
+      [
+        'PORT=http cannot be used: it must be a whole number from 0 to 65535.',
+        'RATE_LIMIT_MAX=0 cannot be used: it must be a whole number from 1 to 1000000.',
+        'LOG_LEVEL=loud cannot be used: it must be one of fatal, error, warn, info, debug, trace, silent.',
+      ].join('\n'),
+    )
+  })
+
+  it.each([
+    ['DATABASE_URL', 'mysql://user:secret@db/auction', 'mysql://user:***@db/auction'],
+    ['DATABASE_URL', 'mysql://db/auction?password=secret', 'mysql://db/auction?***'],
+    ['DATABASE_URL', 'mysql://db/auction?password=sec@ret', '***'],
+    ['DATABASE_URL', 'mysql://user:sec?ret@db/auction', '***'],
+    ['DATABASE_URL', 'postgres:/user:secret@db/auction', '***'],
+    ['DATABASE_URL', 'user:secret@db/auction', '***'],
+    ['DATABASE_URL', 'mysql://user:sec@ret@db', '***'],
+    ['DATABASE_URL', 'mysql://user:sec/ret@db', 'mysql://user:***@db'],
+    ['REDIS_URL', 'redis://:secret@one:7000,http://:secret@two:7001', '***'],
+    ['REDIS_URL', 'http://:secret@one:7000', 'http://:***@one:7000'],
+  ])('should not show the password of %s=%s', (name, value, shown) => {
+    expect(() => parseConfig({ [name]: value })).toThrow(`${name}=${shown} cannot be used: `)
   })
 })

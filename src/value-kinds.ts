@@ -1,0 +1,56 @@
+/** A kind of text that a setting or an option may be, and the value that it stands for. */
+export interface ValueKind<T> {
+  /** Finishes the sentence "it must be …", and is what the documentation says. */
+  readonly allowed: string
+  /** Returns undefined where the text is not allowed. */
+  readonly parse: (text: string) => T | undefined
+}
+
+export const someText: ValueKind<string> = { allowed: 'some text', parse: (text) => text.trim() || undefined }
+
+export function wholeNumber(min: number, max: number): ValueKind<number> {
+  return {
+    allowed: `a whole number from ${min} to ${max}`,
+    parse: (text) => within(/^\d{1,15}$/.test(text) ? Number(text) : Number.NaN, min, max),
+  }
+}
+
+export function decimal(min: number, max: number, what = 'a number'): ValueKind<number> {
+  return {
+    allowed: `${what} from ${min} to ${max}`,
+    parse: (text) => within(/^\d{1,12}(\.\d{1,12})?$/.test(text) ? Number(text) : Number.NaN, min, max),
+  }
+}
+
+export function oneOf<const T extends string>(values: readonly T[]): ValueKind<T> {
+  return {
+    allowed: values.length === 2 ? values.join(' or ') : `one of ${values.join(', ')}`,
+    parse: (text) => values.find((value) => value === text),
+  }
+}
+
+/** @param protocols such as `redis:` */
+export function url(...protocols: readonly string[]): ValueKind<string> {
+  return {
+    allowed: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    parse: (text) =>
+      URL.canParse(text) && protocols.some((protocol) => startsWith(text, protocol)) ? text : undefined,
+  }
+}
+
+/** One URL, or several, separated by commas. */
+export function clusterUrl(...protocols: readonly string[]): ValueKind<string> {
+  const one = url(...protocols)
+  return {
+    allowed: `${one.allowed}, or several such, separated by commas, for the nodes of a cluster`,
+    parse: (text) => (text.split(',').every((part) => one.parse(part.trim()) !== undefined) ? text : undefined),
+  }
+}
+
+function startsWith(text: string, protocol: string): boolean {
+  return text.toLowerCase().startsWith(`${protocol}//`)
+}
+
+function within(value: number, min: number, max: number): number | undefined {
+  return value >= min && value <= max ? value : undefined
+}
