@@ -39,7 +39,7 @@ export interface AuctionRequest {
   readonly ip: string
   /** ISO 3166-1 alpha-2, upper case. */
   readonly country: string
-  /** The longest a bidder may take, in milliseconds, 1 to 5000. */
+  /** The longest a bidder may take, in milliseconds, within TMAX_MS. */
   readonly tmaxMs: number
 }
 

@@ -15,6 +15,8 @@ export interface GenerateOptions {
 
 /** A supply gets as many bidders at least, so there must be as many. */
 export const MIN_BIDDERS = 2
+/** What a catalogue is made up of where nobody says. */
+export const DEFAULT_SIZE = { supplies: 10, bidders: 12 } as const
 
 /**
  * Makes up a catalogue: plausible publishers and ad networks, each supply selling to 2 to all bidders, evenly spread.

@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { defineCommand } from 'citty'
-import { formatDataFile, generateCatalog, MIN_BIDDERS } from '../catalog/generate.ts'
+import { DEFAULT_SIZE, formatDataFile, generateCatalog, MIN_BIDDERS } from '../catalog/generate.ts'
 import { writeDataFile } from '../catalog/write-data-file.ts'
+import { wholeNumber } from '../value-kinds.ts'
 import { runCommand } from './command-error.ts'
-import { parseWholeNumberOption } from './whole-number-option.ts'
+import { parseOption } from './options.ts'
 
 const MAX_SUPPLIES = 20
 const MAX_BIDDERS = 20
@@ -20,11 +21,16 @@ export const generateInputJsonCommand = defineCommand({
       default: 'data.json',
       description: 'The file to write; - is standard output',
     },
-    supplies: { type: 'string', alias: 's', default: '10', description: `How many supplies, 1 to ${MAX_SUPPLIES}` },
+    supplies: {
+      type: 'string',
+      alias: 's',
+      default: `${DEFAULT_SIZE.supplies}`,
+      description: `How many supplies, 1 to ${MAX_SUPPLIES}`,
+    },
     bidders: {
       type: 'string',
       alias: 'b',
-      default: '12',
+      default: `${DEFAULT_SIZE.bidders}`,
       description: `How many bidders, ${MIN_BIDDERS} to ${MAX_BIDDERS}`,
     },
     seed: {
@@ -36,10 +42,10 @@ export const generateInputJsonCommand = defineCommand({
   },
   run: ({ args }) =>
     runCommand(async () => {
-      const supplies = parseWholeNumberOption('--supplies', args.supplies, 1, MAX_SUPPLIES)
-      const bidders = parseWholeNumberOption('--bidders', args.bidders, MIN_BIDDERS, MAX_BIDDERS)
+      const supplies = parseOption('--supplies', args.supplies, wholeNumber(1, MAX_SUPPLIES))
+      const bidders = parseOption('--bidders', args.bidders, wholeNumber(MIN_BIDDERS, MAX_BIDDERS))
       const seed =
-        args.seed === undefined ? randomInt(MAX_SEED + 1) : parseWholeNumberOption('--seed', args.seed, 0, MAX_SEED)
+        args.seed === undefined ? randomInt(MAX_SEED + 1) : parseOption('--seed', args.seed, wholeNumber(0, MAX_SEED))
 
       const data = generateCatalog({ supplies, bidders, seed })
       if (args.output === '-') {

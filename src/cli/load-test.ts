@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { defineCommand } from 'citty'
 import { SingleBar } from 'cli-progress'
-import { isCountryCode } from '../catalog/country.ts'
 import { discoverTargets, LoadTestError } from '../load-test/discover.ts'
 import { formatReport } from '../load-test/format-report.ts'
 import { createHttpTransport } from '../load-test/http-transport.ts'
@@ -9,9 +8,9 @@ import { createRecorder, type LoadReport, type Recorder } from '../load-test/rec
 import { ADDRESSES, createRequests, type RequestsOptions } from '../load-test/requests.ts'
 import { type Pace, runLoad } from '../load-test/run-load.ts'
 import { createWebSocketTransport } from '../load-test/ws-transport.ts'
-import { isIPAddress } from '../rate-limit/key.ts'
+import { decimal, oneOf, someText, type ValueKind, wholeNumber } from '../value-kinds.ts'
 import { runCommand } from './command-error.ts'
-import { OptionError, parseWholeNumberOption } from './whole-number-option.ts'
+import { COUNTRY, IP_ADDRESS, OptionError, parseOption, TMAX, tmaxArgument } from './options.ts'
 
 const DEFAULT_CONCURRENCY = 64
 /** Also the most connections. */
@@ -49,12 +48,7 @@ export const loadTestCommand = defineCommand({
       valueHint: 'US',
       description: 'The users’ country (default: for each supply the one with the most bidders)',
     },
-    tmax: {
-      type: 'string',
-      default: '200',
-      valueHint: 'MS',
-      description: 'The longest a bidder may take, 1 to 5000 ms',
-    },
+    tmax: tmaxArgument,
     ip: {
       type: 'string',
       valueHint: 'ADDRESS',
@@ -82,46 +76,28 @@ type Args = Readonly<Record<'url' | 'duration' | 'protocol' | 'tmax', string>> &
 
 /** @throws OptionError naming the first option that cannot be used */
 function parseOptions(args: Args): LoadTestOptions {
-  const { protocol, supply: supplyId, country, ip } = args
-  if (protocol !== 'http' && protocol !== 'ws') throw optionError('--protocol', protocol, 'http or ws')
-  if (supplyId === '') throw optionError('--supply', supplyId, 'a supply’s id')
-  if (country !== undefined && !isCountryCode(country)) {
-    throw optionError('--country', country, 'an ISO 3166-1 alpha-2 code in upper case, such as US')
-  }
-  if (ip !== undefined && !isIPAddress(ip)) throw optionError('--ip', ip, 'an IPv4 or IPv6 address')
-  const tmaxMs = parseWholeNumberOption('--tmax', args.tmax, 1, 5000)
+  const protocol = parseOption('--protocol', args.protocol, oneOf(['http', 'ws']))
+  const supplyId = args.supply === undefined ? undefined : parseOption('--supply', args.supply, SUPPLY_ID)
+  const country = args.country === undefined ? undefined : parseOption('--country', args.country, COUNTRY)
+  const ip = args.ip === undefined ? undefined : parseOption('--ip', args.ip, IP_ADDRESS)
+  const tmaxMs = parseOption('--tmax', args.tmax, TMAX)
   const pace = parsePace(args)
   const connections =
     args.connections === undefined
       ? defaultConnections(protocol, pace, tmaxMs)
-      : parseWholeNumberOption('--connections', args.connections, 1, MAX_CONCURRENCY)
-  const durationMs = parseDuration(args.duration)
-  return { url: parseUrl(args.url), protocol, pace, connections, durationMs, tmaxMs, supplyId, country, ip }
-}
-
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url && HTTP_PROTOCOLS[url.protocol]) {
-    url.protocol = HTTP_PROTOCOLS[url.protocol] as string
-    return url
-  }
-  throw optionError('--url', text, 'a URL such as http://127.0.0.1:4000/graphql')
+      : parseOption('--connections', args.connections, wholeNumber(1, MAX_CONCURRENCY))
+  const durationMs = parseOption('--duration', args.duration, decimal(0.1, 3600, 'a number of seconds')) * 1000
+  const url = parseOption('--url', args.url, ENDPOINT)
+  return { url, protocol, pace, connections, durationMs, tmaxMs, supplyId, country, ip }
 }
 
 function parsePace({ rate, concurrency }: Args): Pace {
   if (rate === undefined) {
-    return {
-      concurrency: parseWholeNumberOption('--concurrency', concurrency ?? `${DEFAULT_CONCURRENCY}`, 1, MAX_CONCURRENCY),
-    }
+    const text = concurrency ?? `${DEFAULT_CONCURRENCY}`
+    return { concurrency: parseOption('--concurrency', text, wholeNumber(1, MAX_CONCURRENCY)) }
   }
   if (concurrency !== undefined) throw new OptionError('--rate and --concurrency exclude each other: give one of them.')
-  return { ratePerSecond: parseWholeNumberOption('--rate', rate, 1, MAX_RATE) }
-}
-
-function parseDuration(text: string): number {
-  const seconds = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
-  if (seconds >= 0.1 && seconds <= 3600) return seconds * 1000
-  throw optionError('--duration', text, 'a number of seconds from 0.1 to 3600')
+  return { ratePerSecond: parseOption('--rate', rate, wholeNumber(1, MAX_RATE)) }
 }
 
 /** Over HTTP enough that no request waits for a connection even where every auction takes tmax. */
@@ -129,10 +105,6 @@ function defaultConnections(protocol: 'http' | 'ws', pace: Pace, tmaxMs: number)
   if (protocol === 'ws') return 1
   if ('concurrency' in pace) return pace.concurrency
   return Math.min(MAX_CONCURRENCY, MIN_CONNECTIONS + Math.ceil((pace.ratePerSecond * tmaxMs * 1.25) / 1000))
-}
-
-function optionError(option: string, value: string, allowed: string): OptionError {
-  return new OptionError(`${option} ${value} cannot be used: it must be ${allowed}.`)
 }
 
 async function loadTest(options: LoadTestOptions, json: boolean): Promise<void> {
@@ -190,6 +162,17 @@ function showProgress(recorder: Recorder, durationMs: number): () => void {
   }
 }
 
+const SUPPLY_ID: ValueKind<string> = { ...someText, allowed: 'a supply’s id' }
+const ENDPOINT: ValueKind<URL> = {
+  allowed: 'a URL such as http://127.0.0.1:4000/graphql',
+  parse: (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    const protocol = url && HTTP_PROTOCOLS[url.protocol]
+    if (!protocol) return undefined
+    url.protocol = protocol
+    return url
+  },
+}
 const HTTP_PROTOCOLS: Readonly<Record<string, string>> = {
   'http:': 'http:',
   'https:': 'https:',

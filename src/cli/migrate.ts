@@ -5,8 +5,9 @@ import { parseConfig } from '../config.ts'
 import { openPostgres, type Postgres } from '../db/database.ts'
 import { DatabaseError } from '../db/database-error.ts'
 import { migrateDown, migrateUp, planMigrateDown, readMigrationStates } from '../db/migrations.ts'
+import { wholeNumber } from '../value-kinds.ts'
 import { runCommand } from './command-error.ts'
-import { OptionError, parseWholeNumberOption } from './whole-number-option.ts'
+import { OptionError, parseOption } from './options.ts'
 
 const MAX_STEPS = 10_000
 
@@ -105,7 +106,7 @@ function run(
 function readExtent({ steps, to }: ExtentArgs): Extent {
   if (steps === undefined) return { to }
   if (to !== undefined) throw new OptionError('--steps and --to cannot be used together: give one of them.')
-  return { steps: parseWholeNumberOption('--steps', steps, 1, MAX_STEPS) }
+  return { steps: parseOption('--steps', steps, wholeNumber(1, MAX_STEPS)) }
 }
 
 /** @throws DatabaseError MIGRATION_NOT_CONFIRMED */

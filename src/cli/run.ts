@@ -1,15 +1,13 @@
 import { defineCommand } from 'citty'
 import { formatAuction } from '../auction/format-auction.ts'
-import { isCountryCode } from '../catalog/country.ts'
 import { prepareCatalog } from '../composition/first-catalog.ts'
 import { openServices } from '../composition/services.ts'
 import { parseConfig } from '../config.ts'
 import { openDatabase } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import { createLog } from '../log.ts'
-import { isIPAddress } from '../rate-limit/key.ts'
 import { runCommand } from './command-error.ts'
-import { parseWholeNumberOption } from './whole-number-option.ts'
+import { COUNTRY, IP_ADDRESS, parseOption, TMAX, tmaxArgument } from './options.ts'
 
 export const runAuctionCommand = defineCommand({
   meta: { name: 'run', description: 'Run one auction and print it.' },
@@ -17,19 +15,14 @@ export const runAuctionCommand = defineCommand({
     supply: { type: 'string', required: true, description: 'The id of the supply that sells', valueHint: 'ID' },
     country: { type: 'string', default: 'US', description: "The user's country, ISO 3166-1 alpha-2", valueHint: 'US' },
     ip: { type: 'string', default: '127.0.0.1', description: "The user's address, IPv4 or IPv6", valueHint: 'ADDRESS' },
-    tmax: {
-      type: 'string',
-      default: '200',
-      description: 'The longest a bidder may take, 1 to 5000 ms',
-      valueHint: 'MS',
-    },
+    tmax: tmaxArgument,
   },
   run: ({ args }) =>
     runCommand(async () => {
-      const { supply: supplyId, country, ip } = args
-      if (!isCountryCode(country)) throw new RunError(`--country ${country} is no ISO 3166-1 alpha-2 code, such as US.`)
-      if (!isIPAddress(ip)) throw new RunError(`--ip ${ip} is no IPv4 or IPv6 address, such as 203.0.113.7.`)
-      const tmaxMs = parseWholeNumberOption('--tmax', args.tmax, 1, 5000)
+      const { supply: supplyId } = args
+      const country = parseOption('--country', args.country, COUNTRY)
+      const ip = parseOption('--ip', args.ip, IP_ADDRESS)
+      const tmaxMs = parseOption('--tmax', args.tmax, TMAX)
       const config = { ...parseConfig(process.env), logLevel: 'warn' as const }
       const disposer = createDisposer()
       try {

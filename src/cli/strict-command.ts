@@ -1,6 +1,6 @@
 import type { ArgsDef, CommandContext, CommandDef } from 'citty'
 import { runCommand } from './command-error.ts'
-import { OptionError } from './whole-number-option.ts'
+import { OptionError } from './options.ts'
 
 /** A command, and its subcommands, that refuse options they do not have: citty itself passes over them. */
 // biome-ignore lint/suspicious/noExplicitAny: citty's own type for a command of whatever arguments.

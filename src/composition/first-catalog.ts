@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { generateCatalog } from '../catalog/generate.ts'
+import { DEFAULT_SIZE, generateCatalog } from '../catalog/generate.ts'
 import { loadCatalog } from '../catalog/load.ts'
 import { writeDataFile } from '../catalog/write-data-file.ts'
 import type { Config } from '../config.ts'
@@ -24,13 +24,12 @@ export async function prepareCatalog({ config, database, log }: PrepareCatalogOp
     return
   }
   const file = join(config.dataDir, 'data.json')
-  const data = generateCatalog({ supplies: SUPPLIES, bidders: BIDDERS, seed: SEED })
+  const data = generateCatalog({ ...DEFAULT_SIZE, seed: SEED })
   await writeDataFile(file, data, true)
   await loadCatalog({ prisma, data })
-  log.info(`there was no catalogue: generated ${file} (${SUPPLIES} supplies, ${BIDDERS} bidders) and loaded it`)
+  const { supplies, bidders } = DEFAULT_SIZE
+  log.info(`there was no catalogue: generated ${file} (${supplies} supplies, ${bidders} bidders) and loaded it`)
 }
 
-const SUPPLIES = 10
-const BIDDERS = 12
 /** Always the same, so that examples name supplies that are there. */
 const SEED = 1

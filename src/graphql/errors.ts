@@ -52,9 +52,11 @@ export function tooManySubscriptions(max: number): GraphQLError {
 
 /** A supply that neither the catalogue nor the statistics know. */
 export function supplyNotFound(supplyId: string): GraphQLError {
-  return new GraphQLError(`No supply has the id ${JSON.stringify(supplyId)}: the query { supplies } lists them.`, {
-    extensions: { code: 'SUPPLY_NOT_FOUND' },
-  })
+  return new GraphQLError(noSuchSupply(supplyId), { extensions: { code: 'SUPPLY_NOT_FOUND' } })
+}
+
+export function noSuchSupply(supplyId: string): string {
+  return `No supply has the id ${JSON.stringify(supplyId)}: the query { supplies } lists them.`
 }
 
 /**

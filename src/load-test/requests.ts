@@ -14,7 +14,7 @@ export interface Target {
 
 export interface RequestsOptions {
   readonly targets: readonly Target[]
-  /** In milliseconds, 1 to 5000. */
+  /** In milliseconds, within TMAX_MS. */
   readonly tmaxMs: number
   /** The address of every request; undefined: a new one for each, so that the rate limit refuses none. */
   readonly ip?: string | undefined

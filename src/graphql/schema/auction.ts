@@ -1,9 +1,10 @@
+import { TMAX_MS } from '../../auction/tmax.ts'
 import type { Auction, AuctionRequest, AuctionResult, BidderOutcome, BidderResponse } from '../../auction/types.ts'
 import type { Bidder } from '../../catalog/types.ts'
 import { toUnits } from '../../money.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../context.ts'
-import { badUserInput, rateLimited } from '../errors.ts'
+import { badUserInput, noSuchSupply, rateLimited } from '../errors.ts'
 import { parts } from '../list-size.ts'
 import { BidderType } from './bidder.ts'
 
@@ -132,8 +133,8 @@ const RunAuctionInput = builder.inputType('RunAuctionInput', {
     country: t.field({ type: 'CountryCode', required: true }),
     tmax: t.int({
       required: true,
-      defaultValue: 200,
-      description: 'The longest a bidder may take to answer, in milliseconds, 1 to 5000.',
+      defaultValue: TMAX_MS.default,
+      description: `The longest a bidder may take to answer, in milliseconds, ${TMAX_MS.min} to ${TMAX_MS.max}.`,
     }),
   }),
 })
@@ -146,8 +147,8 @@ builder.mutationField('runAuction', (t) =>
     args: { input: t.arg({ type: RunAuctionInput, required: true }) },
     resolve: (_parent, { input }, context) => {
       const { supplyId, ip, country, tmax } = input
-      if (tmax < MIN_TMAX_MS || tmax > MAX_TMAX_MS) {
-        throw badUserInput(`tmax must be ${MIN_TMAX_MS} to ${MAX_TMAX_MS} milliseconds, not ${tmax}.`)
+      if (tmax < TMAX_MS.min || tmax > TMAX_MS.max) {
+        throw badUserInput(`tmax must be ${TMAX_MS.min} to ${TMAX_MS.max} milliseconds, not ${tmax}.`)
       }
       const request: AuctionRequest = { supplyId, ip, country, tmaxMs: tmax }
       const result = context.services.auctioneer.run(request)
@@ -161,7 +162,7 @@ builder.mutationField('runAuction', (t) =>
 function toGraphQL(result: AuctionResult, context: GraphQLContext): RunAuctionResult {
   if (result.type === 'SUPPLY_NOT_FOUND') {
     const { supplyId } = result
-    return { message: `No supply has the id ${JSON.stringify(supplyId)}: the query { supplies } lists them.`, supplyId }
+    return { message: noSuchSupply(supplyId), supplyId }
   }
   if (result.limitedLocally) context.extensions = { rateLimit: 'local' }
   if (result.type === 'RATE_LIMITED') throw rateLimited(result.retryAfterMs)
@@ -196,5 +197,3 @@ function toResponseFields({ bidderId, outcome, priceMicros, latencyMs }: BidderR
 
 /** How many bidders an auction is expected to ask. */
 const RESPONSES_EXPECTED = 10
-const MIN_TMAX_MS = 1
-const MAX_TMAX_MS = 5000
