@@ -5,6 +5,7 @@ import { parseConfig } from '../config.ts'
 import { openDatabase } from '../db/database.ts'
 import { isDatabaseUnavailable, unreachable } from '../db/unavailable.ts'
 import { runCommand } from './command-error.ts'
+import { createProgressBar } from './progress-bar.ts'
 
 export const loadDataCommand = defineCommand({
   meta: { name: 'load-data', description: 'Load a data file into the catalogue; running services have it 2 s later' },
@@ -19,20 +20,20 @@ export const loadDataCommand = defineCommand({
       // The file comes first: one that is wrong leaves the database untouched, even unopened.
       const data = await readDataFile(args.input)
       const database = await openDatabase(config, { command: 'auction load-data', queryTimeoutMs: LOAD_TIMEOUT_MS })
-      const progress = createProgressLine(process.stderr)
+      const progress = createProgressBar('Loading {bar} {value}/{total} supplies')
       try {
         const { prisma } = database
         if (args['if-empty'] && (await prisma.supply.count()) > 0) {
           process.stdout.write(`The catalogue has supplies already: ${args.input} was not loaded.\n`)
           return
         }
-        const counts = await loadCatalog({ prisma, data, prune: args.prune, onProgress: progress.show })
-        progress.clear()
+        const counts = await loadCatalog({ prisma, data, prune: args.prune, onProgress: progress.update })
+        progress.stop()
         process.stdout.write(`Loaded ${args.input}.\n${formatCounts(counts)}${leftoverHint(counts, data, args.input)}`)
       } catch (error) {
         throw isDatabaseUnavailable(error) ? unreachable(database.connectionString, error, database.embedded) : error
       } finally {
-        progress.clear()
+        progress.stop()
         await database.dispose()
       }
     }),
@@ -60,23 +61,3 @@ function leftoverHint({ supplies, bidders }: LoadCounts, data: CatalogData, inpu
   if (moreSupplies + moreBidders === 0) return ''
   return `Left though not in ${input}: supplies: ${moreSupplies}, bidders: ${moreBidders}; --prune removes them.\n`
 }
-
-/** A line that tells how far a large load is, on a terminal only, written over itself. */
-function createProgressLine(stream: NodeJS.WriteStream) {
-  let shown = false
-  return {
-    show(done: number, total: number): void {
-      if (!stream.isTTY || total < SUPPLIES_WORTH_PROGRESS) return
-      shown = true
-      const percent = Math.floor((done / total) * 100)
-      stream.write(`\r\u001B[KLoading: ${done} of ${total} supplies, ${percent} %`)
-    },
-    clear(): void {
-      if (shown) stream.write('\r\u001B[K')
-      shown = false
-    },
-  }
-}
-
-/** Fewer are done before one could read it. */
-const SUPPLIES_WORTH_PROGRESS = 10_000

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto'
 import { defineCommand } from 'citty'
-import { SingleBar } from 'cli-progress'
 import { discoverTargets, LoadTestError } from '../load-test/discover.ts'
 import { formatReport } from '../load-test/format-report.ts'
 import { createHttpTransport } from '../load-test/http-transport.ts'
@@ -11,6 +10,7 @@ import { createWebSocketTransport } from '../load-test/ws-transport.ts'
 import { decimal, oneOf, someText, type ValueKind, wholeNumber } from '../value-kinds.ts'
 import { runCommand } from './command-error.ts'
 import { COUNTRY, IP_ADDRESS, OptionError, parseOption, TMAX, tmaxArgument } from './options.ts'
+import { createProgressBar } from './progress-bar.ts'
 
 const DEFAULT_CONCURRENCY = 64
 /** Also the most connections. */
@@ -143,18 +143,11 @@ function describeSetup(endpoint: URL, { pace, connections }: LoadTestOptions, su
 
 /** Shows a bar on a terminal. Returns the function that removes it. */
 function showProgress(recorder: Recorder, durationMs: number): () => void {
-  if (!process.stderr.isTTY) return () => {}
-  const bar = new SingleBar({
-    format: '{bar} {value}/{total} s  {answers} answers  {errors} errors',
-    stream: process.stderr,
-    clearOnComplete: true,
-    hideCursor: true,
-  })
+  const bar = createProgressBar('{bar} {value}/{total} s  {answers} answers  {errors} errors')
   const startedAt = performance.now()
-  const progress = () => ({ answers: recorder.answers(), errors: recorder.errors() })
-  bar.start(Math.ceil(durationMs / 1000), 0, progress())
   const timer = setInterval(() => {
-    bar.update(Math.floor((performance.now() - startedAt) / 1000), progress())
+    const values = { answers: recorder.answers(), errors: recorder.errors() }
+    bar.update(Math.floor((performance.now() - startedAt) / 1000), Math.ceil(durationMs / 1000), values)
   }, PROGRESS_INTERVAL_MS)
   return () => {
     clearInterval(timer)
