@@ -6,7 +6,10 @@ const GB_BIDDERS = 20
 export const ELIGIBLE_BIDDERS = 8
 const GB_BIDDERS_PER_SUPPLY = 2
 
-/** The id of the supply with that number, from 0. */
+/**
+ * The id of the supply with that number, from 0.
+ * @param {number} index
+ */
 export function supplyId(index) {
   return `supply-${String(index).padStart(7, '0')}`
 }
@@ -19,12 +22,19 @@ export function bidders() {
   ]
 }
 
-/** Each of `count` supplies with its bidders' ids. */
+/**
+ * Each of `count` supplies with its bidders' ids.
+ * @param {number} count
+ * @returns {Generator<[id: string, bidderIds: string[]]>}
+ */
 export function* supplies(count) {
   for (let index = 0; index < count; index++) yield [supplyId(index), biddersOf(index)]
 }
 
-/** The data file's text. */
+/**
+ * The data file's text.
+ * @param {number} count
+ */
 export function dataFile(count) {
   return JSON.stringify({
     supplies: Object.fromEntries(supplies(count)),
@@ -32,6 +42,7 @@ export function dataFile(count) {
   })
 }
 
+/** @param {number} index */
 function biddersOf(index) {
   return [
     ...pick(index, US_BIDDERS, ELIGIBLE_BIDDERS).map(usBidder),
@@ -39,7 +50,13 @@ function biddersOf(index) {
   ]
 }
 
-/** `count` different numbers below `limit`, which the index decides. */
+/**
+ * `count` different numbers below `limit`, which the index decides.
+ * @param {number} index
+ * @param {number} limit
+ * @param {number} count
+ * @returns {number[]}
+ */
 function pick(index, limit, count) {
   const picked = new Set()
   for (let state = (index + 1) >>> 0; picked.size < count; ) {
@@ -52,10 +69,12 @@ function pick(index, limit, count) {
   return [...picked]
 }
 
+/** @param {number} index */
 function usBidder(index) {
   return `bidder-us-${String(index).padStart(2, '0')}`
 }
 
+/** @param {number} index */
 function gbBidder(index) {
   return `bidder-gb-${String(index).padStart(2, '0')}`
 }

@@ -6,18 +6,29 @@ import { LOADER_CPU, pinned, spawnTied } from './server.mjs'
 const MAX_ERROR_SHARE = 0.001
 export const CONNECTIONS = 64
 
-/** Starts a module of this folder in a process of its own, beside the load generator, with an IPC channel. */
+/**
+ * Starts a module of this folder in a process of its own, beside the load generator, with an IPC channel.
+ * @param {string} module
+ */
 export function forkOnLoaderCpu(module) {
   const file = fileURLToPath(new URL(module, import.meta.url))
   const [command, ...args] = pinned(LOADER_CPU, process.execPath, [file])
   return spawnTied(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 
-/** Starts a load generator in a process of its own. */
+/**
+ * Starts a load generator in a process of its own.
+ * @returns {import('./types.ts').Loader}
+ */
 export function startLoader() {
   const child = forkOnLoaderCpu('loader-process.mjs')
 
-  async function run(server, options = {}) {
+  /**
+   * @param {import('./types.ts').Server} server
+   * @param {import('./types.ts').LoadOptions} options
+   * @returns {Promise<import('../../src/load-test/recorder.ts').LoadReport>}
+   */
+  async function run(server, options) {
     child.send({
       url: server.url,
       body: server.body,
@@ -56,10 +67,13 @@ export function startLoader() {
 
 /**
  * Measures several cases in turn, round by round, so that what else the machine does meets all alike.
- * @param cases name -> { server, options }
- * @returns name -> its rounds' reports
+ * @param {import('./types.ts').Loader} loader
+ * @param {readonly import('./types.ts').Case[]} cases
+ * @param {import('./types.ts').Settings} settings
+ * @returns {Promise<Map<string, import('./types.ts').Report[]>>} its rounds' reports, by a case's name
  */
 export async function interleave(loader, cases, { rounds, seconds, warmUpSeconds = Math.max(2, seconds), progress }) {
+  /** @type {Map<string, import('./types.ts').Report[]>} */
   const results = new Map(cases.map(({ name }) => [name, []]))
   for (const { name, server, options } of cases) {
     progress?.(`warm-up: ${name}`)
@@ -68,7 +82,7 @@ export async function interleave(loader, cases, { rounds, seconds, warmUpSeconds
   for (let round = 1; round <= rounds; round++) {
     progress?.(`round ${round} of ${rounds}`)
     for (const { name, server, options } of cases) {
-      results.get(name).push(await loader.measure(server, { durationMs: seconds * 1000, ...options }))
+      results.get(name)?.push(await loader.measure(server, { durationMs: seconds * 1000, ...options }))
     }
   }
   return results

@@ -1,19 +1,27 @@
 // The load generator: a process of its own, told what to do over IPC. One message, one run, one report back.
-import { createHttpTransport } from '../../dist/load-test/http-transport.js'
-import { createRecorder } from '../../dist/load-test/recorder.js'
-import { ADDRESSES, toGraphQLBody } from '../../dist/load-test/requests.js'
-import { runLoad } from '../../dist/load-test/run-load.js'
-import { createWebSocketTransport } from '../../dist/load-test/ws-transport.js'
 import { supplyId } from './catalog.mjs'
+import { DIST } from './dist.mjs'
+
+/** @type {typeof import('../../src/load-test/http-transport.ts')} */
+const { createHttpTransport } = await import(`${DIST}load-test/http-transport.js`)
+/** @type {typeof import('../../src/load-test/recorder.ts')} */
+const { createRecorder } = await import(`${DIST}load-test/recorder.js`)
+/** @type {typeof import('../../src/load-test/requests.ts')} */
+const { ADDRESSES, toGraphQLBody } = await import(`${DIST}load-test/requests.js`)
+/** @type {typeof import('../../src/load-test/run-load.ts')} */
+const { runLoad } = await import(`${DIST}load-test/run-load.js`)
+/** @type {typeof import('../../src/load-test/ws-transport.ts')} */
+const { createWebSocketTransport } = await import(`${DIST}load-test/ws-transport.js`)
 
 const BODIES = { graphql: toGraphQLBody, raw: (input) => JSON.stringify(input) }
 /** Coprime to every number of supplies that is benched: goes through all of them in an order like chance. */
 const STRIDE = 611_953
 
+/** @type {Map<string, import('../../src/load-test/types.ts').Transport>} */
 const transports = new Map()
 let requests = 0
 
-process.on('message', async (job) => {
+process.on('message', async (/** @type {import('./types.ts').Job} */ job) => {
   const recorder = createRecorder()
   const run = await runLoad({
     transport: transportFor(job),
@@ -22,11 +30,14 @@ process.on('message', async (job) => {
     pace: job.pace,
     durationMs: job.durationMs,
   })
-  process.send(recorder.report(run))
+  process.send?.(recorder.report(run))
 })
 process.on('disconnect', () => process.exit())
 
-/** Connections are kept from one run to the next. */
+/**
+ * Connections are kept from one run to the next.
+ * @param {import('./types.ts').Job} job
+ */
 function transportFor({ url, protocol, body, connections }) {
   const key = `${protocol} ${url} ${connections}`
   let transport = transports.get(key)
@@ -40,6 +51,7 @@ function transportFor({ url, protocol, body, connections }) {
   return transport
 }
 
+/** @param {import('./types.ts').Job} job */
 function nextRequest({ supplies, tmaxMs }) {
   const index = requests++
   const address = index % ADDRESSES

@@ -27,7 +27,7 @@ if (!existsSync(new URL('../../dist/main.js', import.meta.url))) {
 }
 
 const startedAt = new Date()
-const loadAtStart = loadavg()[0]
+const [loadAtStart = 0] = loadavg()
 const report = []
 const goals = []
 for (const name of options.only) {
@@ -45,7 +45,10 @@ if (options.write) {
   console.error('\nWrote test/bench/results.md')
 }
 
-/** Runs one section; whatever it started is stopped after it, however it ends. */
+/**
+ * Runs one section; whatever it started is stopped after it, however it ends.
+ * @param {import('./types.ts').Section} section
+ */
 async function runSection(section) {
   const stops = []
   const loader = startLoader()
@@ -71,7 +74,7 @@ async function runSection(section) {
 }
 
 function heading() {
-  const [{ model }] = cpus()
+  const model = cpus()[0]?.model ?? 'a processor'
   const pinning = PINNED
     ? `Servers run on processor ${SERVER_CPU} alone, the load generator (and Redis and subscribers) on processor ${LOADER_CPU} (taskset); PostgreSQL where the system puts it.`
     : 'Servers and the load generator share the processors.'
@@ -124,7 +127,7 @@ function readOptions() {
       },
     }).values
   } catch (error) {
-    fail(error.message)
+    fail(/** @type {Error} */ (error).message)
   }
   if (values.help) {
     console.log(USAGE)
@@ -132,14 +135,18 @@ function readOptions() {
   }
   const only = values.only?.split(',') ?? SECTIONS
   for (const name of only) if (!SECTIONS.includes(name)) fail(`There is no section ${name}.`)
-  const numbers = {}
-  for (const name of ['rounds', 'seconds', 'supplies', 'auctions']) {
+  const numbers = { rounds: 0, seconds: 0, supplies: 0, auctions: 0 }
+  for (const name of /** @type {const} */ (['rounds', 'seconds', 'supplies', 'auctions'])) {
     numbers[name] = Number(values[name])
     if (!(numbers[name] > 0)) fail(`--${name} must be a number above 0.`)
   }
   return { ...numbers, only, write: !values['no-write'] && values.only === undefined }
 }
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function fail(message) {
   console.error(`error: ${message}\n${USAGE}`)
   process.exit(1)

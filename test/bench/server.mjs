@@ -6,9 +6,13 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { readHttpAnswer } from '../../dist/load-test/answer.js'
-import { toGraphQLBody } from '../../dist/load-test/requests.js'
 import { dataFile, supplyId } from './catalog.mjs'
+import { DIST } from './dist.mjs'
+
+/** @type {typeof import('../../src/load-test/answer.ts')} */
+const { readHttpAnswer } = await import(`${DIST}load-test/answer.js`)
+/** @type {typeof import('../../src/load-test/requests.ts')} */
+const { toGraphQLBody } = await import(`${DIST}load-test/requests.js`)
 
 /** Whether servers and loaders are kept on a processor each. */
 export const PINNED = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
@@ -26,7 +30,12 @@ process.on('exit', () => {
   for (const remove of [...leftovers].reverse()) remove()
 })
 
-/** Starts a process that ends with the bench at the latest. */
+/**
+ * Starts a process that ends with the bench at the latest.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {import('node:child_process').SpawnOptions} options
+ */
 export function spawnTied(command, args, options) {
   const child = spawn(command, args, options)
   const kill = () => child.kill('SIGKILL')
@@ -46,7 +55,11 @@ export function temporaryFolder() {
   return { path, remove }
 }
 
-/** Starts a peer by its file's name in peers/. */
+/**
+ * Starts a peer by its file's name in peers/.
+ * @param {string} name
+ * @param {import('./types.ts').ServerOptions} [options]
+ */
 export function startPeer(name, options = {}) {
   const file = fileURLToPath(new URL(`peers/${name}.mjs`, import.meta.url))
   const args = [...hook(options.memory), file]
@@ -55,9 +68,9 @@ export function startPeer(name, options = {}) {
 
 /**
  * Starts the service as its users do, embedded and in memory unless `env` says otherwise.
- * @param env further settings, such as DATABASE_URL
- * @param memory whether it tells its memory, which needs --expose-gc
- * @param loaded whether its database has the catalogue already
+ * @param {import('./types.ts').ServerOptions & { loaded?: boolean }} [options] env: further settings, such as
+ *   DATABASE_URL; memory: whether it tells its memory, which needs --expose-gc; loaded: whether its database has the
+ *   catalogue already
  */
 export async function startService({ name = 'us', supplies = 20, env = {}, memory = false, loaded = false } = {}) {
   const folder = temporaryFolder()
@@ -76,25 +89,39 @@ export async function startService({ name = 'us', supplies = 20, env = {}, memor
   return { ...server, stop }
 }
 
-/** Runs one `auction` command to its end. */
+/**
+ * Runs one `auction` command to its end.
+ * @param {readonly string[]} args
+ * @param {Readonly<Record<string, string>>} env
+ */
 export async function runCommand(args, env) {
   const child = spawnTied(process.execPath, [MAIN, ...args], {
     env: { ...environment(), ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let problem = ''
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     problem += chunk
   })
   const [code] = await once(child, 'exit')
   if (code !== 0) throw new Error(`auction ${args.join(' ')} failed: ${problem}`)
 }
 
-/** A command line that runs on one processor, where that can be had. */
+/**
+ * A command line that runs on one processor, where that can be had.
+ * @param {number} cpu
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {[command: string, ...args: string[]]}
+ */
 export function pinned(cpu, command, args) {
   return PINNED ? ['taskset', '-c', String(cpu), command, ...args] : [command, ...args]
 }
 
+/**
+ * @param {import('./types.ts').ServerOptions & { name: string, args: readonly string[], body: 'graphql' | 'raw' }} options
+ * @returns {Promise<import('./types.ts').Server>}
+ */
 async function start({ name, args, body, supplies = 20, env = {}, memory = false }) {
   const port = await freePort()
   const [command, ...rest] = pinned(SERVER_CPU, process.execPath, args)
@@ -112,7 +139,7 @@ async function start({ name, args, body, supplies = 20, env = {}, memory = false
     stdio: memory ? ['ignore', 'ignore', 'pipe', 'ipc'] : ['ignore', 'ignore', 'pipe'],
   })
   let said = ''
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     said = `${said}${chunk}`.slice(-MAX_SAID)
   })
   const server = {
@@ -121,7 +148,7 @@ async function start({ name, args, body, supplies = 20, env = {}, memory = false
     said: () => said,
     body,
     supplies,
-    pid: child.pid,
+    pid: child.pid ?? 0,
     url: `http://127.0.0.1:${port}/graphql`,
     /** How long it took from its start to its first auction, in milliseconds. */
     readyMs: 0,
@@ -155,7 +182,10 @@ async function start({ name, args, body, supplies = 20, env = {}, memory = false
   return server
 }
 
-/** Node's options for a server that tells its memory. */
+/**
+ * Node's options for a server that tells its memory.
+ * @param {boolean} [memory]
+ */
 function hook(memory) {
   return memory ? ['--expose-gc', '--import', new URL('memory-hook.mjs', import.meta.url).href] : []
 }
@@ -211,7 +241,7 @@ function residentBytes(pid) {
 export async function freePort() {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
-  const { port } = probe.address()
+  const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
   probe.close()
   await once(probe, 'close')
   return port

@@ -9,17 +9,25 @@ const BATCH = 50
 
 let values = 0
 
-process.on('message', async (job) => {
-  if (job.count === undefined) return process.send({ values })
+/** @typedef {{ url: string, supplies: number, count: number, isBusy: boolean }} Job */
+
+process.on('message', async (/** @type {Partial<Job>} */ message) => {
+  if (message.count === undefined) return process.send?.({ values })
+  const job = /** @type {Job} */ (message)
   for (let opened = 0; opened < job.count; opened += BATCH) {
     const batch = Math.min(BATCH, job.count - opened)
     await Promise.all(Array.from({ length: batch }, (_, index) => subscribe(job, opened + index)))
   }
-  process.send({ opened: job.count })
+  process.send?.({ opened: job.count })
 })
 process.on('disconnect', () => process.exit())
 
-/** Resolves with the first value. */
+/**
+ * Resolves with the first value.
+ * @param {Job} job
+ * @param {number} index
+ * @returns {Promise<void>}
+ */
 function subscribe({ url, supplies, isBusy }, index) {
   const variables = isBusy ? { minIntervalMs: 250 } : { supplyIds: [supplyId(index % supplies)], minIntervalMs: 60_000 }
   const socket = new WebSocket(url.replace(/^http/, 'ws'), 'graphql-transport-ws', { perMessageDeflate: false })

@@ -7,8 +7,11 @@ import {
 } from '@apollo/server/plugin/disabled'
 import fastifyApollo from '@as-integrations/fastify'
 import Fastify from 'fastify'
-import { createSchema } from '../../../dist/graphql/schema/index.js'
+import { DIST } from '../dist.mjs'
 import { config, createServices } from './services.mjs'
+
+/** @type {typeof import('../../../src/graphql/schema/index.ts')} */
+const { createSchema } = await import(`${DIST}graphql/schema/index.js`)
 
 const services = createServices()
 const server = new ApolloServer({

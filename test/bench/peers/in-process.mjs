@@ -1,14 +1,25 @@
 // This service's own server over a catalogue made in memory, for where no PostgreSQL server can be reached.
-import { createOperations } from '../../../dist/graphql/operations.js'
-import { createSchema } from '../../../dist/graphql/schema/index.js'
-import { createLog } from '../../../dist/log.js'
-import { admitAll } from '../../../dist/server/admission.js'
-import { createFastLane } from '../../../dist/server/fast-lane.js'
-import { createFrontDoor } from '../../../dist/server/front-door.js'
-import { createGraphiQL } from '../../../dist/server/graphiql.js'
-import { createHttpServer } from '../../../dist/server/http.js'
-import { createYogaServer } from '../../../dist/server/yoga.js'
+import { DIST } from '../dist.mjs'
 import { config, createServices } from './services.mjs'
+
+/** @type {typeof import('../../../src/graphql/operations.ts')} */
+const { createOperations } = await import(`${DIST}graphql/operations.js`)
+/** @type {typeof import('../../../src/graphql/schema/index.ts')} */
+const { createSchema } = await import(`${DIST}graphql/schema/index.js`)
+/** @type {typeof import('../../../src/log.ts')} */
+const { createLog } = await import(`${DIST}log.js`)
+/** @type {typeof import('../../../src/server/admission.ts')} */
+const { admitAll } = await import(`${DIST}server/admission.js`)
+/** @type {typeof import('../../../src/server/fast-lane.ts')} */
+const { createFastLane } = await import(`${DIST}server/fast-lane.js`)
+/** @type {typeof import('../../../src/server/front-door.ts')} */
+const { createFrontDoor } = await import(`${DIST}server/front-door.js`)
+/** @type {typeof import('../../../src/server/graphiql.ts')} */
+const { createGraphiQL } = await import(`${DIST}server/graphiql.js`)
+/** @type {typeof import('../../../src/server/http.ts')} */
+const { createHttpServer } = await import(`${DIST}server/http.js`)
+/** @type {typeof import('../../../src/server/yoga.ts')} */
+const { createYogaServer } = await import(`${DIST}server/yoga.js`)
 
 const services = createServices()
 const schema = createSchema()
@@ -18,7 +29,5 @@ const operations = createOperations({ schema, onUnexpected })
 const frontDoor = createFrontDoor({ operations, services, admission: admitAll, onUnexpected })
 const yoga = createYogaServer({ schema, frontDoor, log, onUnexpected })
 const fastLane = createFastLane({ frontDoor, onUnexpected })
-createHttpServer({ yoga, fastLane, graphiql: createGraphiQL(services), health: undefined }).listen(
-  config.port,
-  config.host,
-)
+const health = /** @type {import('../../../src/server/health.ts').Health} */ ({})
+createHttpServer({ yoga, fastLane, graphiql: createGraphiQL(services), health }).listen(config.port, config.host)

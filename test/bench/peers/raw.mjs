@@ -1,8 +1,12 @@
 // The baseline: node:http alone, JSON in, JSON out, no GraphQL, the same checks and the same auction.
 import { createServer } from 'node:http'
-import { isCountryCode } from '../../../dist/catalog/country.js'
-import { isIPAddress } from '../../../dist/rate-limit/key.js'
+import { DIST } from '../dist.mjs'
 import { config, createServices } from './services.mjs'
+
+/** @type {typeof import('../../../src/catalog/country.ts')} */
+const { isCountryCode } = await import(`${DIST}catalog/country.js`)
+/** @type {typeof import('../../../src/rate-limit/key.ts')} */
+const { isIPAddress } = await import(`${DIST}rate-limit/key.js`)
 
 const { auctioneer } = createServices()
 

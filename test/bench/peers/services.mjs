@@ -1,17 +1,30 @@
 import { randomInt } from 'node:crypto'
-import { createAuctionIds } from '../../../dist/auction/auction-id.js'
-import { createAuctioneer } from '../../../dist/auction/auctioneer.js'
-import { createRandom } from '../../../dist/auction/random.js'
-import { buildSnapshot } from '../../../dist/catalog/snapshot.js'
-import { parseConfig } from '../../../dist/config.js'
-import { createMemoryRateLimiter } from '../../../dist/rate-limit/memory.js'
-import { createMemoryStatsChanges } from '../../../dist/stats/changes-memory.js'
-import { createMemoryStatsStore } from '../../../dist/stats/memory.js'
 import { bidders, supplies } from '../catalog.mjs'
+import { DIST } from '../dist.mjs'
+
+/** @type {typeof import('../../../src/auction/auction-id.ts')} */
+const { createAuctionIds } = await import(`${DIST}auction/auction-id.js`)
+/** @type {typeof import('../../../src/auction/auctioneer.ts')} */
+const { createAuctioneer } = await import(`${DIST}auction/auctioneer.js`)
+/** @type {typeof import('../../../src/auction/random.ts')} */
+const { createRandom } = await import(`${DIST}auction/random.js`)
+/** @type {typeof import('../../../src/catalog/snapshot.ts')} */
+const { buildSnapshot } = await import(`${DIST}catalog/snapshot.js`)
+/** @type {typeof import('../../../src/config.ts')} */
+const { parseConfig } = await import(`${DIST}config.js`)
+/** @type {typeof import('../../../src/rate-limit/memory.ts')} */
+const { createMemoryRateLimiter } = await import(`${DIST}rate-limit/memory.js`)
+/** @type {typeof import('../../../src/stats/changes-memory.ts')} */
+const { createMemoryStatsChanges } = await import(`${DIST}stats/changes-memory.js`)
+/** @type {typeof import('../../../src/stats/memory.ts')} */
+const { createMemoryStatsStore } = await import(`${DIST}stats/memory.js`)
 
 export const config = parseConfig(process.env)
 
-/** The service's own auction over its own memory stores, which every peer runs: only what is around it differs. */
+/**
+ * The service's own auction over its own memory stores, which every peer runs: only what is around it differs.
+ * @returns {import('../../../src/graphql/context.ts').Services}
+ */
 export function createServices() {
   const snapshot = buildSnapshot({
     revision: 1n,
@@ -36,5 +49,6 @@ export function createServices() {
       newAuctionId: createAuctionIds(),
     },
   })
-  return { auctioneer, catalog, stats }
+  // No peer reads anything else.
+  return /** @type {any} */ ({ auctioneer, catalog, stats })
 }

@@ -10,10 +10,15 @@ const SMALL = 20
 const MIDDLE = 10_000
 const ROWS_PER_STATEMENT = 20_000
 
-/** The same load on catalogues of three sizes, spread over all their supplies. */
+/**
+ * The same load on catalogues of three sizes, spread over all their supplies.
+ * @param {import('../types.ts').Bench} bench
+ * @returns {Promise<import('../types.ts').Findings>}
+ */
 export async function run({ loader, use, progress, settings, supplies: largest }) {
   const sizes = [SMALL, MIDDLE, largest]
   const cases = []
+  /** @type {string | undefined} */
   let store = 'PostgreSQL'
   for (const size of sizes) {
     progress(`loading ${fixed(size)} supplies`)
@@ -47,7 +52,7 @@ export async function run({ loader, use, progress, settings, supplies: largest }
     fixed(cpuRatio(results.get(`${name}, few`) ?? baseline, baseline), 2),
     fixed(medianOf(results.get(name), ({ throughput }) => throughput)),
     fixed(
-      medianOf(results.get(name), ({ latencyMs }) => latencyMs.p99),
+      medianOf(results.get(name), ({ latencyMs }) => latencyMs?.p99),
       2,
     ),
     fixed(readyMs / 1000, 1),

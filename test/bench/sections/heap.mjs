@@ -9,7 +9,11 @@ const SLICE_MS = 5000
 /** What two measurements of the same heap may differ by: compiled code, inline caches. */
 const NOISE_BYTES = 1024 * 1024
 
-/** The heap after a garbage collection: warm, after a million auctions, and after a second million. */
+/**
+ * The heap after a garbage collection: warm, after a million auctions, and after a second million.
+ * @param {import('../types.ts').Bench} bench
+ * @returns {Promise<import('../types.ts').Findings>}
+ */
 export async function run({ loader, use, progress, auctions }) {
   const server = await use(startService({ env: { RATE_LIMIT_WINDOW_MS }, memory: true }))
   const rows = []

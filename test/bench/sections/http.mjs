@@ -4,8 +4,13 @@ import { startPeer, startService } from '../server.mjs'
 
 export const title = 'runAuction over HTTP, in memory'
 
-/** Every server with the same schema and auction, 64 connections, one request at a time on each. */
+/**
+ * Every server with the same schema and auction, 64 connections, one request at a time on each.
+ * @param {import('../types.ts').Bench} bench
+ * @returns {Promise<import('../types.ts').Findings>}
+ */
 export async function run({ loader, use, settings }) {
+  /** @type {Parameters<typeof comparison>[0]} */
   const servers = [
     ['raw', 'raw node:http, JSON, no GraphQL', await use(startPeer('raw'))],
     ['us', 'this service', await use(startService())],
@@ -29,7 +34,12 @@ export async function run({ loader, use, settings }) {
   }
 }
 
-/** The usual table: one row a server. */
+/**
+ * The usual table: one row a server.
+ * @param {(readonly [name: string, label: string, server: import('../types.ts').Server])[]} servers
+ * @param {ReadonlyMap<string, import('../types.ts').Report[]>} results
+ * @param {readonly import('../types.ts').Report[] | undefined} baseline
+ */
 export function comparison(servers, results, baseline) {
   return table(
     ['server', 'CPU µs/request', '× raw', 'requests/s', 'p50 ms', 'p99 ms'],
@@ -44,11 +54,11 @@ export function comparison(servers, results, baseline) {
         fixed(cpuRatio(reports, baseline), 2),
         fixed(medianOf(reports, ({ throughput }) => throughput)),
         fixed(
-          medianOf(reports, ({ latencyMs }) => latencyMs.p50),
+          medianOf(reports, ({ latencyMs }) => latencyMs?.p50),
           2,
         ),
         fixed(
-          medianOf(reports, ({ latencyMs }) => latencyMs.p99),
+          medianOf(reports, ({ latencyMs }) => latencyMs?.p99),
           2,
         ),
       ]

@@ -12,7 +12,11 @@ const GOAL_LOAD = 0.5
 const GOAL_P99_MS = 2
 const GOAL_ABOVE_RAW_MS = 1
 
-/** Requests at a constant rate, each timed from when it was due; what is shown is the answer time less the bidders'. */
+/**
+ * Requests at a constant rate, each timed from when it was due; what is shown is the answer time less the bidders'.
+ * @param {import('../types.ts').Bench} bench
+ * @returns {Promise<import('../types.ts').Findings>}
+ */
 export async function run({ loader, use, progress, settings }) {
   const env = { SIMULATED_LATENCY_FACTOR: LATENCY_FACTOR }
   const us = await use(startService({ env }))
@@ -36,7 +40,8 @@ export async function run({ loader, use, progress, settings }) {
         if (round > 0) reports[name].push(report)
       }
     }
-    const figure = (name, percentile) => medianOf(reports[name], ({ ownMs }) => ownMs[percentile])
+    /** @type {(name: 'us' | 'raw', percentile: 'p50' | 'p99') => number} */
+    const figure = (name, percentile) => medianOf(reports[name], ({ ownMs }) => ownMs?.[percentile])
     measured.push({
       load,
       rate: options.pace.ratePerSecond,

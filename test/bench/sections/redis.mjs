@@ -6,13 +6,18 @@ import { comparison } from './http.mjs'
 
 export const title = 'runAuction over HTTP, with Redis and PostgreSQL'
 
-/** The limit and the counts in Redis, each answer given after its counts were committed; the catalogue in PostgreSQL. */
+/**
+ * The limit and the counts in Redis, each answer given after its counts were committed; the catalogue in PostgreSQL.
+ * @param {import('../types.ts').Bench} bench
+ * @returns {Promise<import('../types.ts').Findings>}
+ */
 export async function run({ loader, use, settings }) {
   if (!hasRedis()) return { lines: ['Not measured: there is no redis-server here.'], goals: [] }
   const redis = await use(startRedis())
   const database = await createDatabase()
   if (database) await use(database)
   const env = { REDIS_URL: redis.url, ...(database && { DATABASE_URL: database.url }) }
+  /** @type {Parameters<typeof comparison>[0]} */
   const servers = [
     ['raw', 'raw node:http, JSON, in memory', await use(startPeer('raw'))],
     ['us', `this service, Redis${database ? ' and PostgreSQL' : ''}`, await use(startService({ env }))],

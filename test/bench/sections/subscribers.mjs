@@ -15,7 +15,11 @@ const KINDS = [
 /** With 1,000 busy subscribers some requests may time out; that is what is shown. */
 const MAX_ERROR_SHARE = 0.5
 
-/** A server for each number of subscribers, all under the same load in turn. */
+/**
+ * A server for each number of subscribers, all under the same load in turn.
+ * @param {import('../types.ts').Bench} bench
+ * @returns {Promise<import('../types.ts').Findings>}
+ */
 export async function run({ loader, use, progress, settings }) {
   const cases = []
   for (const kind of KINDS) {
@@ -41,7 +45,7 @@ export async function run({ loader, use, progress, settings }) {
       fixed(cpuRatio(reports, results.get('none')), 2),
       fixed(medianOf(reports, ({ throughput }) => throughput)),
       fixed(
-        medianOf(reports, ({ latencyMs }) => latencyMs.p99),
+        medianOf(reports, ({ latencyMs }) => latencyMs?.p99),
         2,
       ),
       fixed(await subscribers.values()),

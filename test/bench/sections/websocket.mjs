@@ -5,20 +5,26 @@ import { comparison } from './http.mjs'
 
 export const title = 'runAuction over one WebSocket'
 
-/** The graphql-transport-ws protocol, as many requests in flight on one connection as HTTP has connections. */
+/**
+ * The graphql-transport-ws protocol, as many requests in flight on one connection as HTTP has connections.
+ * @param {import('../types.ts').Bench} bench
+ * @returns {Promise<import('../types.ts').Findings>}
+ */
 export async function run({ loader, use, settings }) {
   const raw = await use(startPeer('raw'))
   const us = await use(startService())
+  /** @type {import('../types.ts').Case[]} */
   const cases = [
     { name: 'raw', server: raw },
     { name: 'ws', server: us, options: { protocol: 'ws', connections: 1 } },
     { name: 'http', server: us },
   ]
   const results = await interleave(loader, cases, settings)
+  /** @type {Parameters<typeof comparison>[0]} */
   const labels = [
-    ['raw', 'raw node:http, JSON, no GraphQL'],
-    ['ws', `this service, one WebSocket, ${CONNECTIONS} in flight`],
-    ['http', `this service, HTTP, ${CONNECTIONS} connections`],
+    ['raw', 'raw node:http, JSON, no GraphQL', raw],
+    ['ws', `this service, one WebSocket, ${CONNECTIONS} in flight`, us],
+    ['http', `this service, HTTP, ${CONNECTIONS} connections`, us],
   ]
   return {
     lines: [comparison(labels, results, results.get('raw'))],
