@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import { DIST } from '../dist.mjs'
 import { config, createServices } from './services.mjs'
 
+/** @type {typeof import('../../../src/auction/tmax.ts')} */
+const { TMAX_MS } = await import(`${DIST}auction/tmax.js`)
 /** @type {typeof import('../../../src/catalog/country.ts')} */
 const { isCountryCode } = await import(`${DIST}catalog/country.js`)
 /** @type {typeof import('../../../src/rate-limit/key.ts')} */
@@ -29,8 +31,8 @@ createServer((request, response) => {
       typeof country === 'string' &&
       isCountryCode(country) &&
       Number.isInteger(tmax) &&
-      tmax >= 1 &&
-      tmax <= 5000
+      tmax >= TMAX_MS.min &&
+      tmax <= TMAX_MS.max
     if (!isValid) return fail(response, 400, 'BAD_USER_INPUT')
     const result = auctioneer.run({ supplyId, ip, country, tmaxMs: tmax })
     if (result instanceof Promise) result.then((settled) => answer(response, settled))
