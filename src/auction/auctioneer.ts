@@ -1,69 +1,99 @@
-import type { Catalog, Supply } from '../catalog/types.ts'
+import type { Bidder, Catalog, Supply } from '../catalog/types.ts'
 import { rateLimitKey } from '../rate-limit/key.ts'
 import type { RateLimitDecision, RateLimiter } from '../rate-limit/types.ts'
-import { type AuctionHouse, holdAuction } from './hold-auction.ts'
+import { type AuctionDependencies, holdAuction } from './hold-auction.ts'
 import type { AuctionRecorder } from './recorder.ts'
 import type { Auction, AuctionRequest, AuctionResult } from './types.ts'
 
 export interface Auctioneer {
   /**
    * Sells one impression: supply, rate limit, eligible bidders, auction, recording, in this order. What is answered has
-   * been recorded. Answers without a promise where nothing makes it wait. Never rejects.
+   * been recorded. Answers without a promise where nothing makes it wait. Throws or rejects only where something it
+   * depends on does.
    */
   run(request: AuctionRequest): AuctionResult | Promise<AuctionResult>
   /** Requests under way: not yet answered. */
   inFlight(): number
 }
 
-export interface AuctioneerDependencies {
+export interface AuctioneerDependencies extends AuctionDependencies {
   readonly catalog: Pick<Catalog, 'current'>
-  readonly rateLimiter: RateLimiter
+  readonly rateLimiter: Pick<RateLimiter, 'take'>
   readonly recorder: AuctionRecorder
-  readonly house: AuctionHouse
 }
 
 export function createAuctioneer(dependencies: AuctioneerDependencies): Auctioneer {
-  const { catalog, rateLimiter, recorder, house } = dependencies
+  const { catalog, rateLimiter, recorder } = dependencies
   let inFlight = 0
+  let auctions = 0
 
   return {
     run(request) {
       const supply = catalog.current().supplies.get(request.supplyId)
       if (!supply) return { type: 'SUPPLY_NOT_FOUND', supplyId: request.supplyId }
+      let isWaiting = false
       inFlight++
-      const decision = rateLimiter.take(rateLimitKey(request.ip))
-      return decision instanceof Promise
-        ? decision.then((settled) => sell(supply, request, settled))
-        : sell(supply, request, decision)
+      // Each step is tried without waiting; the first that must be waited for goes on in `finish`.
+      try {
+        const decision = rateLimiter.take(rateLimitKey(request.ip))
+        if (decision instanceof Promise) {
+          isWaiting = true
+          return finish(supply, request, decision)
+        }
+        if (!decision.allowed) return refusal(decision)
+        const auction = hold(supply, request)
+        if (auction instanceof Promise) {
+          isWaiting = true
+          return finish(supply, request, decision, auction)
+        }
+        const recorded = recorder.record(auction)
+        if (recorded instanceof Promise) {
+          isWaiting = true
+          return finish(supply, request, decision, auction, recorded)
+        }
+        return resultOf(auction, decision)
+      } finally {
+        if (!isWaiting) inFlight--
+      }
     },
     inFlight: () => inFlight,
   }
 
-  function sell(
+  /** The steps that are left, waiting where they make it wait. */
+  async function finish(
     supply: Supply,
     request: AuctionRequest,
-    decision: RateLimitDecision,
-  ): AuctionResult | Promise<AuctionResult> {
-    const limitedLocally = decision.local
-    if (!decision.allowed) return end({ type: 'RATE_LIMITED', retryAfterMs: decision.retryAfterMs, limitedLocally })
-    const auction = holdAuction(request, supply.biddersByCountry.get(request.country) ?? [], house)
-    return auction instanceof Promise
-      ? auction.then((held) => record(held, limitedLocally))
-      : record(auction, limitedLocally)
+    taking: RateLimitDecision | Promise<RateLimitDecision>,
+    holding?: Auction | Promise<Auction>,
+    recording?: Promise<void>,
+  ): Promise<AuctionResult> {
+    try {
+      const decision = taking instanceof Promise ? await taking : taking
+      if (!decision.allowed) return refusal(decision)
+      const held = holding ?? hold(supply, request)
+      const auction = held instanceof Promise ? await held : held
+      const recorded = recording ?? recorder.record(auction)
+      if (recorded instanceof Promise) await recorded
+      return resultOf(auction, decision)
+    } finally {
+      inFlight--
+    }
   }
 
-  function record(auction: Auction, limitedLocally: boolean): AuctionResult | Promise<AuctionResult> {
-    const recorded = recorder.record(auction)
-    const { supplyId, country, responses } = auction
-    const result: AuctionResult =
-      responses.length === 0
-        ? { type: 'NO_ELIGIBLE_BIDDERS', supplyId, country, limitedLocally }
-        : { type: 'HELD', auction, limitedLocally }
-    return recorded instanceof Promise ? recorded.then(() => end(result)) : end(result)
-  }
-
-  function end(result: AuctionResult): AuctionResult {
-    inFlight--
-    return result
+  function hold(supply: Supply, request: AuctionRequest): Auction | Promise<Auction> {
+    auctions++
+    return holdAuction(request, supply.biddersByCountry.get(request.country) ?? NOBODY, auctions, dependencies)
   }
 }
+
+function refusal({ retryAfterMs, local }: RateLimitDecision & { readonly allowed: false }): AuctionResult {
+  return { type: 'RATE_LIMITED', retryAfterMs, limitedLocally: local }
+}
+
+function resultOf(auction: Auction, { local }: RateLimitDecision): AuctionResult {
+  if (auction.responses.length > 0) return { type: 'HELD', auction, limitedLocally: local }
+  const { supplyId, country } = auction
+  return { type: 'NO_ELIGIBLE_BIDDERS', supplyId, country, limitedLocally: local }
+}
+
+const NOBODY: readonly Bidder[] = []

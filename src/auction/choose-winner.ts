@@ -1,11 +1,11 @@
-import type { Random } from './random.ts'
-import type { BidderResponse } from './types.ts'
+import type { BidderResponse } from '../bidders/types.ts'
+import { type Chance, draw } from '../random.ts'
 
 /**
  * The index of the response that wins, or -1 where nobody bid: the highest price, and of equal ones each with the same
  * chance (one draw for each further response that ties).
  */
-export function chooseWinner(responses: readonly BidderResponse[], random: Random): number {
+export function chooseWinner(responses: readonly BidderResponse[], chance: Chance): number {
   let winner = -1
   let highestMicros = 0
   let tied = 0
@@ -18,7 +18,7 @@ export function chooseWinner(responses: readonly BidderResponse[], random: Rando
       tied = 1
     } else {
       tied++
-      if (random() * tied < 1) winner = index
+      if (draw(chance) * tied < 1) winner = index
     }
   }
   return winner

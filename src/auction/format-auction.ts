@@ -1,5 +1,6 @@
+import type { BidderResponse } from '../bidders/types.ts'
 import { formatMicros } from '../money.ts'
-import type { Auction, BidderResponse } from './types.ts'
+import type { Auction } from './types.ts'
 
 /** An auction as a block of lines that a person can read. */
 export function formatAuction(auction: Auction): string {
@@ -12,7 +13,11 @@ export function formatAuction(auction: Auction): string {
 }
 
 function formatResponse({ bidderId, outcome, priceMicros, latencyMs }: BidderResponse, tmaxMs: number): string {
-  if (outcome === 'TIMED_OUT') return `${bidderId} - timeout (latency ${Math.ceil(latencyMs)}ms > tmax ${tmaxMs}ms)`
+  if (outcome === 'TIMED_OUT') {
+    const late =
+      latencyMs === null ? `no answer in ${tmaxMs}ms` : `latency ${Math.ceil(latencyMs)}ms > tmax ${tmaxMs}ms`
+    return `${bidderId} - timeout (${late})`
+  }
   if (outcome === 'NO_BID') return `${bidderId} - no bid`
   return `${bidderId} - price ${formatMicros(priceMicros ?? 0)}`
 }

@@ -1,7 +1,10 @@
+import type { BidderClient, BidderResponse, BidRequest } from '../bidders/types.ts'
 import type { Bidder } from '../catalog/types.ts'
+import { chanceOf } from '../random.ts'
 import { chooseWinner } from './choose-winner.ts'
-import { askSimulatedBidder, type BidderSimulation } from './simulated-bidders.ts'
-import type { Auction, AuctionRequest, BidderResponse } from './types.ts'
+import { collectBids } from './collect-bids.ts'
+import { firstPrice } from './pricing.ts'
+import type { Auction, AuctionRequest } from './types.ts'
 
 /** Time, as an auction needs it. */
 export interface Clock {
@@ -11,59 +14,55 @@ export interface Clock {
   monotonic(): number
 }
 
-export interface AuctionHouse {
-  readonly simulation: BidderSimulation
+export interface AuctionDependencies {
+  readonly bidderClient: BidderClient
   readonly clock: Clock
   readonly newAuctionId: (nowMs: number) => string
+  /** A whole number from 0 to 2^32 - 1, from which all chance is drawn. */
+  readonly seed: number
 }
 
 /**
- * Offers one impression to all bidders at the same time and ends at the slowest answer in time, or at tmax where anyone
- * timed out: never later. All chance is drawn at the start, so auctions replay in their order from the random source's
- * seed, and one timer serves a whole auction. Where nobody makes it wait the result comes without a promise.
+ * Offers one impression to all bidders at the same time: collects their bids, chooses the winner, and says what it pays.
+ * Where nobody makes it wait the result comes without a promise. The same seed and number give the same chance, whatever
+ * else runs.
  * @param bidders the eligible bidders, sorted by id
+ * @param number counts auctions: each has its own
  */
 export function holdAuction(
   request: AuctionRequest,
   bidders: readonly Bidder[],
-  house: AuctionHouse,
+  number: number,
+  dependencies: AuctionDependencies,
 ): Auction | Promise<Auction> {
-  const startedAt = house.clock.monotonic()
-  const startedAtMs = house.clock.now()
-  const { tmaxMs } = request
-  const responses: BidderResponse[] = new Array(bidders.length)
-  let slowestMs = 0
-  let timedOut = false
-  for (let index = 0; index < bidders.length; index++) {
-    const response = askSimulatedBidder(bidders[index] as Bidder, tmaxMs, house.simulation)
-    if (response.outcome === 'TIMED_OUT') timedOut = true
-    else if (response.latencyMs > slowestMs) slowestMs = response.latencyMs
-    responses[index] = response
-  }
+  const { bidderClient, clock, newAuctionId, seed } = dependencies
+  const { supplyId, ip, country, tmaxMs } = request
+  const startedAt = clock.monotonic()
+  const startedAtMs = clock.now()
+  const auctionId = newAuctionId(startedAtMs)
+  const bidRequest: BidRequest = { auctionId, supplyId, ip, country, tmaxMs, chance: chanceOf(seed, number) }
+  const collected = collectBids(bidRequest, bidders, bidderClient, startedAt + tmaxMs)
+  return collected instanceof Promise
+    ? collected.then((responses) =>
+        decide(bidRequest, bidders, responses, startedAtMs, roundToHundredths(clock.monotonic() - startedAt)),
+      )
+    : decide(bidRequest, bidders, collected, startedAtMs, 0)
+}
 
-  const winnerIndex = chooseWinner(responses, house.simulation.random)
+function decide(
+  request: BidRequest,
+  bidders: readonly Bidder[],
+  responses: readonly BidderResponse[],
+  startedAtMs: number,
+  durationMs: number,
+): Auction {
+  const winnerIndex = chooseWinner(responses, request)
   const winning = responses[winnerIndex]
   if (winning) winning.outcome = 'WON'
-  const auction: Auction = {
-    id: house.newAuctionId(startedAtMs),
-    supplyId: request.supplyId,
-    country: request.country,
-    tmaxMs,
-    responses,
-    winner: bidders[winnerIndex] ?? null,
-    priceMicros: winning?.priceMicros ?? 0,
-    startedAtMs,
-    durationMs: 0,
-  }
-
-  const waitMs = timedOut ? tmaxMs : slowestMs
-  if (waitMs === 0) return auction
-  return new Promise((resolve) => {
-    setTimeout(() => {
-      auction.durationMs = roundToHundredths(house.clock.monotonic() - startedAt)
-      resolve(auction)
-    }, Math.ceil(waitMs))
-  })
+  const { auctionId, supplyId, country, tmaxMs } = request
+  const winner = bidders[winnerIndex] ?? null
+  const priceMicros = firstPrice(responses, winnerIndex)
+  return { id: auctionId, supplyId, country, tmaxMs, responses, winner, priceMicros, startedAtMs, durationMs }
 }
 
 function roundToHundredths(ms: number): number {

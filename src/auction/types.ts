@@ -1,17 +1,5 @@
+import type { BidderResponse } from '../bidders/types.ts'
 import type { Bidder } from '../catalog/types.ts'
-
-/** How a bidder that was asked came out of an auction. */
-export type BidderOutcome = 'WON' | 'LOST' | 'NO_BID' | 'TIMED_OUT'
-
-/** What one bidder answered in one auction. */
-export interface BidderResponse {
-  readonly bidderId: string
-  outcome: BidderOutcome
-  /** The price bid, in whole millionths; null unless WON or LOST. */
-  readonly priceMicros: number | null
-  /** How long the bidder took, in milliseconds; for TIMED_OUT how long it would have taken. */
-  readonly latencyMs: number
-}
 
 /** One impression offered to its eligible bidders, with everything they answered: what is recorded and told of it. */
 export interface Auction {
@@ -29,7 +17,7 @@ export interface Auction {
   /** Milliseconds since 1970. */
   readonly startedAtMs: number
   /** From the first bidder asked to the winner known, in milliseconds. */
-  durationMs: number
+  readonly durationMs: number
 }
 
 /** A request to sell one impression, already well formed. */

@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '../auction/random.ts'
+import { createRandom, type Random } from '../random.ts'
 import type { CatalogData } from './data-file.ts'
 import { bidderNames, supplyNames } from './names.ts'
 

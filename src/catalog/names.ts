@@ -1,4 +1,4 @@
-import type { Random } from '../auction/random.ts'
+import type { Random } from '../random.ts'
 
 /** Names as publishers have them, such as `metro-daily-news`: as many as asked for, all different, in a random order. */
 export function* supplyNames(count: number, random: Random): Generator<string> {

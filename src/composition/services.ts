@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { createAuctionIds } from '../auction/auction-id.ts'
 import { createAuctioneer } from '../auction/auctioneer.ts'
 import type { Clock } from '../auction/hold-auction.ts'
-import { createRandom } from '../auction/random.ts'
+import { createSimulatedBidders } from '../bidders/simulated.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
@@ -93,15 +93,13 @@ export async function openServices({ config, database, log }: ServicesDependenci
       catalog,
       rateLimiter,
       recorder: createRecorder({ stats, log }),
-      house: {
-        simulation: {
-          latencyFactor: config.simulatedLatencyFactor,
-          noBidProbability: config.noBidProbability,
-          random: createRandom(config.simulationSeed ?? randomInt(2 ** 32)),
-        },
-        clock: SYSTEM_CLOCK,
-        newAuctionId: createAuctionIds(),
-      },
+      bidderClient: createSimulatedBidders({
+        latencyFactor: config.simulatedLatencyFactor,
+        noBidProbability: config.noBidProbability,
+      }),
+      clock: SYSTEM_CLOCK,
+      newAuctionId: createAuctionIds(),
+      seed: config.simulationSeed ?? randomInt(2 ** 32),
     })
     return {
       services: { auctioneer, catalog, stats, feed, prisma },

@@ -1,4 +1,5 @@
-import type { Auction, BidderResponse } from '../auction/types.ts'
+import type { Auction } from '../auction/types.ts'
+import type { BidderResponse } from '../bidders/types.ts'
 
 /** What is counted of one auction: the request, how each bidder came out, and the price paid, the winner's revenue. */
 export interface AuctionCount extends Pick<Auction, 'supplyId' | 'country' | 'priceMicros'> {

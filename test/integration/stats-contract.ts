@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
-import type { BidderResponse } from '../../src/auction/types.ts'
+import type { BidderResponse } from '../../src/bidders/types.ts'
 import type { AuctionCount, StatsStore } from '../../src/stats/types.ts'
 
 /**

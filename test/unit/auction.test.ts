@@ -3,30 +3,29 @@ import { describe, expect, it } from 'vitest'
 import { createAuctionIds } from '../../src/auction/auction-id.ts'
 import { chooseWinner } from '../../src/auction/choose-winner.ts'
 import { formatAuction } from '../../src/auction/format-auction.ts'
-import { type AuctionHouse, holdAuction } from '../../src/auction/hold-auction.ts'
-import { createRandom } from '../../src/auction/random.ts'
-import type { Auction, AuctionRequest, BidderResponse } from '../../src/auction/types.ts'
+import { type AuctionDependencies, holdAuction } from '../../src/auction/hold-auction.ts'
+import type { Auction, AuctionRequest } from '../../src/auction/types.ts'
+import { bidOf, noBid, timedOut } from '../../src/bidders/response.ts'
+import { createSimulatedBidders } from '../../src/bidders/simulated.ts'
+import { type Chance, chanceOf, createRandom, draw, type Random } from '../../src/random.ts'
 
 const REQUEST: AuctionRequest = { supplyId: 'supply1', ip: '203.0.113.7', country: 'US', tmaxMs: 200 }
 const BIDDERS = Array.from({ length: 12 }, (_, index) => ({ id: `bidder${index + 1}`, country: 'US' }))
 
-function house(seed: number, latencyFactor = 0, noBidProbability = 0.3): AuctionHouse {
+function simulated(seed: number, latencyFactor = 0, noBidProbability = 0.3): AuctionDependencies {
   return {
-    simulation: { latencyFactor, noBidProbability, random: createRandom(seed) },
+    bidderClient: createSimulatedBidders({ latencyFactor, noBidProbability }),
     clock: { now: () => 1_700_000_000_000, monotonic: () => performance.now() },
     newAuctionId: createAuctionIds(),
+    seed,
   }
-}
-
-function bid(bidderId: string, priceMicros: number | null): BidderResponse {
-  return { bidderId, outcome: priceMicros === null ? 'NO_BID' : 'LOST', priceMicros, latencyMs: 0 }
 }
 
 describe('an auction', () => {
   it('should be won by a highest bid in every one of 10,000 seeded auctions', () => {
-    const at = house(7)
+    const at = simulated(7)
     for (let round = 0; round < 10_000; round++) {
-      const { responses, winner, priceMicros } = holdAuction(REQUEST, BIDDERS, at) as Auction
+      const { responses, winner, priceMicros } = holdAuction(REQUEST, BIDDERS, round, at) as Auction
       const prices = responses.map((response) => response.priceMicros ?? 0)
       expect(priceMicros).toBe(Math.max(...prices))
       const won = responses.filter(({ outcome }) => outcome === 'WON')
@@ -36,12 +35,14 @@ describe('an auction', () => {
   })
 
   it('should give every tied bidder the same chance', () => {
-    const random = createRandom(11)
-    const responses = [bid('a', 5), bid('b', 90), bid('c', null), bid('d', 90), bid('e', 90), bid('f', 89)]
+    const prices = [5, 90, null, 90, 90, 89]
+    const responses = prices.map((price, index) =>
+      price === null ? noBid(`b${index}`, 0) : bidOf(`b${index}`, price, 0),
+    )
     const wins = [0, 0, 0, 0, 0, 0]
     const rounds = 30_000
     for (let round = 0; round < rounds; round++) {
-      const winner = chooseWinner(responses, random)
+      const winner = chooseWinner(responses, { chance: chanceOf(11, round) })
       wins[winner] = (wins[winner] ?? 0) + 1
     }
     expect([wins[0], wins[2], wins[5]]).toEqual([0, 0, 0])
@@ -54,8 +55,8 @@ describe('an auction', () => {
     fc.assert(
       fc.property(prices, fc.nat(), (bids, seed) => {
         const winner = chooseWinner(
-          bids.map((price, index) => bid(`bidder${index}`, price)),
-          createRandom(seed),
+          bids.map((price, index) => (price === null ? noBid(`b${index}`, 0) : bidOf(`b${index}`, price, 0))),
+          { chance: chanceOf(seed, 1) },
         )
         const highest = Math.max(0, ...bids.map((price) => price ?? 0))
         return highest === 0 ? winner === -1 : bids[winner] === highest
@@ -65,20 +66,32 @@ describe('an auction', () => {
 
   it('should replay from the same seed, and differ for another', () => {
     function replay(seed: number): unknown[] {
-      const at = house(seed)
-      return Array.from({ length: 100 }, () => {
-        const { responses, winner, priceMicros } = holdAuction(REQUEST, BIDDERS, at) as Auction
-        return { responses, winner, priceMicros }
-      })
+      const at = simulated(seed)
+      return Array.from({ length: 100 }, (_, number) => told(holdAuction(REQUEST, BIDDERS, number, at) as Auction))
     }
     expect(replay(42)).toEqual(replay(42))
     expect(replay(42)).not.toEqual(replay(43))
+    expect(new Set(replay(42).map((auction) => JSON.stringify(auction))).size).toBe(100)
+  })
+
+  it('should replay alone as it ran among others', async () => {
+    const request = { ...REQUEST, tmaxMs: 20 }
+    const among = simulated(42, 1.5)
+    const auctions = await Promise.all(
+      Array.from({ length: 200 }, (_, number) =>
+        holdAuction(request, BIDDERS.slice(0, 1 + (number % 12)), number, among),
+      ),
+    )
+    for (const number of [3, 11, 142, 199]) {
+      const alone = await holdAuction(request, BIDDERS.slice(0, 1 + (number % 12)), number, simulated(42, 1.5))
+      expect(told(alone)).toEqual(told(auctions[number] as Auction))
+    }
   })
 
   it('should draw latencies, no bids and prices as uniformly as promised', async () => {
-    const at = house(3, 1.5)
+    const at = simulated(3, 1.5)
     const auctions = await Promise.all(
-      Array.from({ length: 2000 }, () => holdAuction({ ...REQUEST, tmaxMs: 100 }, BIDDERS, at)),
+      Array.from({ length: 2000 }, (_, number) => holdAuction({ ...REQUEST, tmaxMs: 100 }, BIDDERS, number, at)),
     )
     const responses = auctions.flatMap((auction) => auction.responses)
     const timedOut = responses.filter(({ outcome }) => outcome === 'TIMED_OUT').length
@@ -88,20 +101,20 @@ describe('an auction', () => {
     expect(noBids / (responses.length - timedOut)).toBeCloseTo(0.3, 1)
     expect([Math.min(...prices), Math.max(...prices)]).toEqual([10_000, 1_000_000])
     expect(prices.reduce((sum, price) => sum + price) / prices.length / 1_000_000).toBeCloseTo(0.505, 1)
-    expect(Math.max(...responses.map(({ latencyMs }) => latencyMs))).toBeLessThan(150)
+    expect(Math.max(...responses.map(({ latencyMs }) => latencyMs ?? 0))).toBeLessThan(150)
   })
 
   it('should wait for the slowest answer in time, or for tmax where anyone timed out, and say how long it took', async () => {
     const seen = { timedOut: 0, inTime: 0 }
     const auctions = await Promise.all(
       Array.from({ length: 200 }, (_, seed) =>
-        holdAuction({ ...REQUEST, tmaxMs: 100 }, BIDDERS.slice(0, 2), house(seed, 1.5)),
+        holdAuction({ ...REQUEST, tmaxMs: 100 }, BIDDERS.slice(0, 2), 1, simulated(seed, 1.5)),
       ),
     )
     for (const { responses, durationMs } of auctions) {
       const timedOut = responses.some(({ outcome }) => outcome === 'TIMED_OUT')
-      for (const { outcome, latencyMs } of responses) expect(outcome === 'TIMED_OUT').toBe(latencyMs > 100)
-      const expectedMs = timedOut ? 100 : Math.max(...responses.map(({ latencyMs }) => latencyMs))
+      for (const { outcome, latencyMs } of responses) expect(outcome === 'TIMED_OUT').toBe((latencyMs ?? 0) > 100)
+      const expectedMs = timedOut ? 100 : Math.max(...responses.map(({ latencyMs }) => latencyMs ?? 0))
       seen[timedOut ? 'timedOut' : 'inTime']++
       // A timer may fire up to a millisecond early by the finer clock.
       expect(durationMs).toBeGreaterThan(expectedMs - 1.5)
@@ -117,10 +130,11 @@ describe('an auction', () => {
       country: 'US',
       tmaxMs: 200,
       responses: [
-        bid('bidder1', 100_000),
+        bidOf('bidder1', 100_000, 3),
         { bidderId: 'bidder2', outcome: 'WON', priceMicros: 230_000, latencyMs: 12.5 },
-        bid('bidder3', null),
+        noBid('bidder3', 3),
         { bidderId: 'bidder4', outcome: 'TIMED_OUT', priceMicros: null, latencyMs: 270.31 },
+        timedOut('bidder5'),
       ],
       winner: { id: 'bidder2', country: 'US' },
       priceMicros: 230_000,
@@ -137,11 +151,17 @@ describe('an auction', () => {
       'bidder2 - price 0.23',
       'bidder3 - no bid',
       'bidder4 - timeout (latency 271ms > tmax 200ms)',
+      'bidder5 - timeout (no answer in 200ms)',
       'Winner: bidder2 (0.23)',
     ])
     expect(formatAuction({ ...auction, winner: null, priceMicros: 0 })).toContain('No winner')
   })
 })
+
+/** What chance decided. */
+function told({ responses, winner, priceMicros }: Auction) {
+  return { responses, winner, priceMicros }
+}
 
 describe('auction ids', () => {
   it('should be version 7 UUIDs that sort in the order they were made, also within one millisecond', () => {
@@ -160,16 +180,26 @@ describe('auction ids', () => {
   })
 })
 
-describe('the random source', () => {
+describe.each([
+  ['the random source', () => createRandom(1)],
+  ['the chance of one auction', () => from({ chance: chanceOf(1, 1) })],
+  ['the first chance of each auction', () => from(undefined)],
+])('%s', (_name, create) => {
   it('should be uniform in [0, 1)', () => {
-    const random = createRandom(1)
+    const random = create()
     const buckets = new Array<number>(10).fill(0)
     for (let draw = 0; draw < 100_000; draw++) {
       const value = random()
-      expect(value >= 0 && value < 1).toBe(true)
+      if (value < 0 || value >= 1) expect.fail(`${value} is not in [0, 1)`)
       const bucket = Math.floor(value * 10)
       buckets[bucket] = (buckets[bucket] ?? 0) + 1
     }
     for (const count of buckets) expect(Math.abs(count - 10_000)).toBeLessThan(400)
   })
 })
+
+/** Draws from one chance, or one from each of ever new auctions. */
+function from(chance: Chance | undefined): Random {
+  let auctions = 0
+  return () => draw(chance ?? { chance: chanceOf(1, auctions++) })
+}

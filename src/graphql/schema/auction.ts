@@ -1,5 +1,6 @@
 import { TMAX_MS } from '../../auction/tmax.ts'
-import type { Auction, AuctionRequest, AuctionResult, BidderOutcome, BidderResponse } from '../../auction/types.ts'
+import type { Auction, AuctionRequest, AuctionResult } from '../../auction/types.ts'
+import type { BidderOutcome, BidderResponse } from '../../bidders/types.ts'
 import type { Bidder } from '../../catalog/types.ts'
 import { toUnits } from '../../money.ts'
 import { builder } from '../builder.ts'

@@ -6,8 +6,8 @@ import { DIST } from '../dist.mjs'
 const { createAuctionIds } = await import(`${DIST}auction/auction-id.js`)
 /** @type {typeof import('../../../src/auction/auctioneer.ts')} */
 const { createAuctioneer } = await import(`${DIST}auction/auctioneer.js`)
-/** @type {typeof import('../../../src/auction/random.ts')} */
-const { createRandom } = await import(`${DIST}auction/random.js`)
+/** @type {typeof import('../../../src/bidders/simulated.ts')} */
+const { createSimulatedBidders } = await import(`${DIST}bidders/simulated.js`)
 /** @type {typeof import('../../../src/catalog/snapshot.ts')} */
 const { buildSnapshot } = await import(`${DIST}catalog/snapshot.js`)
 /** @type {typeof import('../../../src/config.ts')} */
@@ -39,15 +39,13 @@ export function createServices() {
       policy: { max: config.rateLimitMax, windowMs: config.rateLimitWindowMs },
     }),
     recorder: stats,
-    house: {
-      simulation: {
-        latencyFactor: config.simulatedLatencyFactor,
-        noBidProbability: config.noBidProbability,
-        random: createRandom(config.simulationSeed ?? randomInt(2 ** 32)),
-      },
-      clock: { now: () => Date.now(), monotonic: () => performance.now() },
-      newAuctionId: createAuctionIds(),
-    },
+    bidderClient: createSimulatedBidders({
+      latencyFactor: config.simulatedLatencyFactor,
+      noBidProbability: config.noBidProbability,
+    }),
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    newAuctionId: createAuctionIds(),
+    seed: config.simulationSeed ?? randomInt(2 ** 32),
   })
   // No peer reads anything else.
   return /** @type {any} */ ({ auctioneer, catalog, stats })
