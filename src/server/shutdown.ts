@@ -1,8 +1,8 @@
 import type { Server } from 'node:http'
 import { Server as TcpServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { OpenServices } from '../composition/services.ts'
 import type { Config } from '../config.ts'
+import type { Services } from '../graphql/context.ts'
 import type { Logger } from '../log.ts'
 import type { Health } from './health.ts'
 import type { GraphQLWebSocket } from './websocket.ts'
@@ -13,7 +13,13 @@ export interface ShutdownDependencies {
   readonly health: Health
   readonly http: Server
   readonly webSocket: GraphQLWebSocket
-  readonly opened: OpenServices
+  readonly opened: {
+    readonly services: Pick<Services, 'auctioneer' | 'feed'>
+    /** Counts that are not in the store yet. */
+    pendingCounts(): number
+    /** Commits the counts that wait; resolves with how many are left. */
+    flushCounts(timeoutMs: number): Promise<number>
+  }
 }
 
 export interface ShutdownReport {
