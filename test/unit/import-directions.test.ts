@@ -16,6 +16,27 @@ const imports = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
     return { file, text, imported }
   })
 
+/** The top-level folder of a file of src, or where it is in none the file itself. */
+const placeOf = (file: string) => file.replace(/\/.*/, '')
+const places = new Set(imports.map(({ file }) => placeOf(file)))
+
+/** Every import from one place of src into another. */
+const crossings = imports.flatMap(({ file, imported }) =>
+  imported
+    .filter((name) => places.has(placeOf(name)) && placeOf(name) !== placeOf(file))
+    .map((name) => ({ file, name, from: placeOf(file), to: placeOf(name) })),
+)
+
+/** Every place that is imported by `place`, by what that imports, and so on. */
+function reachableFrom(place: string, reached = new Set<string>()): Set<string> {
+  for (const { from, to } of crossings) {
+    if (from !== place || reached.has(to)) continue
+    reached.add(to)
+    reachableFrom(to, reached)
+  }
+  return reached
+}
+
 function offenders(inFolders: RegExp, forbidden: RegExp): string[] {
   return imports
     .filter(({ file }) => inFolders.test(file))
@@ -30,15 +51,27 @@ describe('import directions', () => {
     expect(imports.find(({ file }) => file === 'composition/app.ts')?.imported).toContain('composition/services.ts')
   })
 
-  it('should keep the auction core free of Prisma, Redis and GraphQL', () => {
+  it('should let no two folders import each other, however far around', () => {
+    expect(crossings.length).toBeGreaterThan(50)
+    const cycles = crossings.filter(({ from, to }) => reachableFrom(to).has(from))
+    expect(cycles.map(({ file, name }) => `${file} -> ${name}`)).toEqual([])
+  })
+
+  it('should keep the auction core and its bidders free of Prisma, Redis and GraphQL', () => {
     expect(
-      offenders(/^auction\//, /^(@?prisma|ioredis|graphql|@pothos|generated|db\/|redis\/|graphql\/|server\/)/),
+      offenders(
+        /^(auction|bidders)\//,
+        /^(@?prisma|ioredis|graphql|@pothos|generated|db\/|redis\/|graphql\/|server\/)/,
+      ),
     ).toEqual([])
   })
 
   it('should keep the domains free of the API and the server', () => {
     expect(
-      offenders(/^(auction|catalog|rate-limit|stats|db|redis)\//, /^(graphql|server|cli)\/|^graphql(-yoga|-ws)?$/),
+      offenders(
+        /^(auction|bidders|catalog|rate-limit|stats|db|redis)\//,
+        /^(graphql|server|cli)\/|^graphql(-yoga|-ws)?$/,
+      ),
     ).toEqual([])
   })
 
@@ -48,6 +81,13 @@ describe('import directions', () => {
 
   it('should let nothing but entry points import the commands', () => {
     expect(offenders(/^(?!cli\/|main\.ts)/, /^cli\//)).toEqual([])
+  })
+
+  it('should create nothing at import, and keep no variable in a module', () => {
+    const atImport =
+      /^(?:export )?(?:let |var |const \w+(?:: [^=]+)? = (?:await )?(?:create|open|connect|start)[A-Z]\w*\()/m
+    const services = imports.filter(({ file }) => !/^(cli|db)\/|^main\.ts$/.test(file))
+    expect(services.filter(({ text }) => atImport.test(text)).map(({ file }) => file)).toEqual([])
   })
 
   it('should read process.env in entry points alone', () => {
