@@ -118,7 +118,10 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
     await vi.waitFor(() => expect(store.pending()).toBe(0), { timeout: 15_000 })
     await expectExactly(store, [...counts, ...counts, ...counts])
     await vi.waitFor(async () =>
-      expect(await limiter.take(`${Math.random()}`)).toEqual({ allowed: true, local: false }),
+      expect(await limiter.take(`198.51.100.${Math.floor(256 * Math.random())}`)).toEqual({
+        allowed: true,
+        local: false,
+      }),
     )
     await store.dispose()
     await limiter.dispose()
