@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { execute } from '../support/graphql.ts'
 import { type Instance, startInstance } from '../support/instance.ts'
-import { nextAddress, runLoad } from '../support/load.ts'
+import { nextAddress, type RunningLoad, startLoad } from '../support/load.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts'
 import { startRedis } from '../support/redis.ts'
 import { hasPostgres, hasRedis } from '../support/services.ts'
@@ -10,6 +10,7 @@ import {
   createDatabase,
   createTestBed,
   DATA,
+  expectStatus,
   loadData,
   prepareDatabase,
   SUPPLY_IDS,
@@ -45,11 +46,12 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, where Pos
 
   it.each(Object.entries(FAULTS))('%s for 10 s, should go on at the same rate', async (_name, fault) => {
     const { postgres, env, instances } = await open()
-    const load = startLoad(instances)
-    const before = await load.rateOver(BASELINE_MS)
+    const targets = instances.map(({ graphqlUrl }) => graphqlUrl)
+    const load = startLoad({ targets, concurrency: 32, supplyIds: SUPPLY_IDS, countries: COUNTRIES })
+    const before = await rateOver(load, BASELINE_MS)
 
     await fault.begin(postgres)
-    const during = load.rateOver(OUTAGE_MS)
+    const during = rateOver(load, OUTAGE_MS)
     await vi.waitFor(() => expectStatus(instances, 'degraded'), { timeout: 4000 })
     // As often as the outage lasts.
     let isOver = false
@@ -95,39 +97,11 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, where Pos
 
 const SUPPLIES = '{ supplies { totalCount } }'
 
-function startLoad(instances: readonly Instance[]) {
-  let isRunning = true
-  let acknowledged = 0
-  const result = runLoad({
-    targets: instances.map(({ graphqlUrl }) => graphqlUrl),
-    concurrency: 32,
-    auctions: () => isRunning,
-    supplyIds: SUPPLY_IDS,
-    countries: COUNTRIES,
-    onAcknowledged: (total) => {
-      acknowledged = total
-    },
-  })
-  return {
-    /** Auctions answered per second in the next so many milliseconds. */
-    rateOver: async (durationMs: number): Promise<number> => {
-      const from = { acknowledged, at: performance.now() }
-      await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(from.at + durationMs), {
-        timeout: 2 * durationMs,
-      })
-      return ((acknowledged - from.acknowledged) / (performance.now() - from.at)) * 1000
-    },
-    stop: () => {
-      isRunning = false
-      return result
-    },
-  }
-}
-
-async function expectStatus(instances: readonly Instance[], expected: string): Promise<void> {
-  for (const instance of instances) {
-    expect(await instance.readiness()).toMatchObject({ httpStatus: 200, status: expected })
-  }
+/** Auctions answered per second in the next so many milliseconds. */
+async function rateOver({ acknowledged }: RunningLoad, durationMs: number): Promise<number> {
+  const from = { acknowledged: acknowledged(), at: performance.now() }
+  await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(from.at + durationMs), { timeout: 2 * durationMs })
+  return ((acknowledged() - from.acknowledged) / (performance.now() - from.at)) * 1000
 }
 
 /** A query that needs the database: a coded error in 2 s, and not a hang. */

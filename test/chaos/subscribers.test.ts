@@ -2,14 +2,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { freePort } from '../support/free-port.ts'
 import { execute, openRawSocket, type RawSocket } from '../support/graphql.ts'
 import { type Instance, type InstanceEnv, startInstance } from '../support/instance.ts'
-import { nextAddress, runLoad } from '../support/load.ts'
+import { nextAddress, startLoad } from '../support/load.ts'
 import { type Memory, measureMemory } from '../support/memory.ts'
-import { startPostgres } from '../support/postgres-server.ts'
 import { startRedis } from '../support/redis.ts'
 import { hasPostgres, hasRedis } from '../support/services.ts'
 import { connectedClients } from '../support/sockets.ts'
 import { watchStats } from '../support/statistics.ts'
-import { COUNTRIES, createDatabase, createTestBed, prepareDatabase } from '../support/topology.ts'
+import { COUNTRIES, createTestBed, openPreparedDatabase } from '../support/topology.ts'
 
 const TO_ALL = `subscription {
   statsUpdated {
@@ -30,10 +29,8 @@ describe.skipIf(!(hasPostgres && hasRedis))('subscribers to all supplies, while 
   const bed = createTestBed()
   let env: InstanceEnv
   beforeAll(async () => {
-    const postgres = await shared.own(startPostgres())
     const redis = await shared.own(startRedis())
-    env = { DATABASE_URL: await createDatabase(postgres), REDIS_URL: redis.url, LOG_LEVEL: 'warn' }
-    await prepareDatabase(env)
+    env = { ...(await openPreparedDatabase(shared)), REDIS_URL: redis.url, LOG_LEVEL: 'warn' }
   })
   afterEach(() => bed.dispose())
   afterAll(() => shared.dispose())
@@ -45,18 +42,9 @@ describe.skipIf(!(hasPostgres && hasRedis))('subscribers to all supplies, while 
   }> {
     const port = await freePort()
     const instance = await bed.own(startInstance({ ...env, NODE_OPTIONS: `--inspect=127.0.0.1:${port}` }))
-    let isRunning = true
-    const load = runLoad({
-      targets: [instance.graphqlUrl],
-      concurrency: 4,
-      auctions: () => isRunning,
-      supplyIds: BUSY_SUPPLY_IDS,
-      countries: COUNTRIES,
-    })
-    const stopLoad = async () => {
-      isRunning = false
-      expect(await load).toMatchObject({ errors: new Map(), unanswered: 0 })
-    }
+    const targets = [instance.graphqlUrl]
+    const load = startLoad({ targets, concurrency: 4, supplyIds: BUSY_SUPPLY_IDS, countries: COUNTRIES })
+    const stopLoad = async () => expect(await load.stop()).toMatchObject({ errors: new Map(), unanswered: 0 })
     await bed.own({ dispose: stopLoad })
     return { instance, memory: () => measureMemory(port), stopLoad }
   }

@@ -1,3 +1,4 @@
+import { expect, vi } from 'vitest'
 import { createHttpTransport } from '../../src/load-test/http-transport.ts'
 import { createRequests, type RunAuctionInput } from '../../src/load-test/requests.ts'
 import { runLoad as generateLoad } from '../../src/load-test/run-load.ts'
@@ -63,6 +64,36 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     await transport.dispose()
   }
   return result
+}
+
+/** Load that goes on until it is stopped. */
+export interface RunningLoad {
+  /** How many auctions were answered so far. */
+  acknowledged(): number
+  /** Resolves when so many further auctions were answered. */
+  more(auctions: number): Promise<void>
+  /** Resolves when everything in flight is answered. */
+  stop(): Promise<LoadResult>
+}
+
+export function startLoad(options: Omit<LoadOptions, 'auctions' | 'onAcknowledged'>): RunningLoad {
+  let isRunning = true
+  let acknowledged = 0
+  const onAcknowledged = (total: number) => {
+    acknowledged = total
+  }
+  const result = runLoad({ ...options, auctions: () => isRunning, onAcknowledged })
+  return {
+    acknowledged: () => acknowledged,
+    more: async (auctions) => {
+      const goal = acknowledged + auctions
+      await vi.waitFor(() => expect(acknowledged).toBeGreaterThan(goal), { timeout: 15_000, interval: 5 })
+    },
+    stop: () => {
+      isRunning = false
+      return result
+    },
+  }
 }
 
 /** One way to several services. */

@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { createDisposer } from '../../src/disposer.ts'
 import { type Instance, type InstanceEnv, runAuctionCommand } from './instance.ts'
-import type { PostgresServer } from './postgres-server.ts'
+import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
 /** What the tests of several instances sell: every supply to every bidder, of two countries. */
 export const SUPPLY_IDS = ['news', 'sport', 'weather'] as const
@@ -51,6 +51,14 @@ export async function prepareDatabase(env: InstanceEnv, data: DataFile = DATA): 
   await loadData(env, data)
 }
 
+/** A server of a test's own with one such database: the settings that name it. */
+export async function openPreparedDatabase(bed: TestBed): Promise<InstanceEnv> {
+  const postgres = await bed.own(startPostgres())
+  const env = { DATABASE_URL: await createDatabase(postgres) }
+  await prepareDatabase(env)
+  return env
+}
+
 /** Loads a catalogue in a process of its own. */
 export async function loadData(env: InstanceEnv, data: DataFile): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'auction-data-'))
@@ -79,6 +87,12 @@ export function createTestBed(): TestBed {
       return opened
     },
     dispose: () => disposer.dispose(),
+  }
+}
+
+export async function expectStatus(instances: readonly Instance[], expected: string): Promise<void> {
+  for (const instance of instances) {
+    expect(await instance.readiness()).toMatchObject({ httpStatus: 200, status: expected })
   }
 }
 

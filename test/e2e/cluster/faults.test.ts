@@ -1,16 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Instance, type InstanceEnv, startInstance } from '../../support/instance.ts'
-import { type LoadOptions, type LoadResult, runLoad } from '../../support/load.ts'
-import { startPostgres } from '../../support/postgres-server.ts'
+import { type LoadOptions, type LoadResult, runLoad, startLoad } from '../../support/load.ts'
 import { startRedis } from '../../support/redis.ts'
 import { hasPostgres, hasRedis } from '../../support/services.ts'
 import { excessOf, readCounters, watchStats } from '../../support/statistics.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
 import {
   COUNTRIES,
-  createDatabase,
   createTestBed,
-  prepareDatabase,
+  expectStatus,
+  openPreparedDatabase,
   SUPPLY_IDS,
   untilSettled,
 } from '../../support/topology.ts'
@@ -25,9 +24,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, through f
   const bed = createTestBed()
   let database: InstanceEnv
   beforeAll(async () => {
-    const postgres = await shared.own(startPostgres())
-    database = { DATABASE_URL: await createDatabase(postgres) }
-    await prepareDatabase(database)
+    database = await openPreparedDatabase(shared)
   })
   afterEach(() => bed.dispose())
   afterAll(() => shared.dispose())
@@ -78,7 +75,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, through f
   it('should fail no request where Redis is killed three times, and count each auction once', async () => {
     const redis = await bed.own(startRedis(DURABLE))
     const instances = await startTwo(redis.url)
-    const load = startLoad(instances)
+    const load = startLoad(toAll(instances))
     await load.more(300)
 
     for (let kill = 1; kill <= 3; kill += 1) {
@@ -97,7 +94,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, through f
     const redis = await bed.own(startRedis(DURABLE))
     const proxy = await bed.own(startTcpProxy(redis.port))
     const instances = await startTwo(`redis://127.0.0.1:${proxy.port}`)
-    const load = startLoad(instances)
+    const load = startLoad(toAll(instances))
     await load.more(300)
 
     for (let cut = 1; cut <= 5; cut += 1) {
@@ -152,36 +149,8 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, through f
 
 const LOAD = { supplyIds: SUPPLY_IDS, countries: COUNTRIES, tmax: 20 } satisfies Partial<LoadOptions>
 
-/** Load on all instances until it is stopped. */
-function startLoad(instances: readonly Instance[]) {
-  let isRunning = true
-  let acknowledged = 0
-  const result = runLoad({
-    ...LOAD,
-    targets: instances.map(({ graphqlUrl }) => graphqlUrl),
-    concurrency: 32,
-    auctions: () => isRunning,
-    onAcknowledged: (total) => {
-      acknowledged = total
-    },
-  })
-  return {
-    /** Resolves when so many further auctions were answered. */
-    more: async (auctions: number): Promise<void> => {
-      const goal = acknowledged + auctions
-      await vi.waitFor(() => expect(acknowledged).toBeGreaterThan(goal), { timeout: 15_000, interval: 5 })
-    },
-    stop: (): Promise<LoadResult> => {
-      isRunning = false
-      return result
-    },
-  }
-}
-
-async function expectStatus(instances: readonly Instance[], expected: string): Promise<void> {
-  for (const instance of instances) {
-    expect(await instance.readiness()).toMatchObject({ httpStatus: 200, status: expected })
-  }
+function toAll(instances: readonly Instance[]) {
+  return { ...LOAD, targets: instances.map(({ graphqlUrl }) => graphqlUrl), concurrency: 32 }
 }
 
 async function expectCountedOnce(instances: readonly Instance[], load: LoadResult): Promise<void> {

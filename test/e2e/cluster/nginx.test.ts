@@ -1,13 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { execute, subscribeOverSse } from '../../support/graphql.ts'
 import { type InstanceEnv, startInstance } from '../../support/instance.ts'
-import { nextAddress, runLoad } from '../../support/load.ts'
+import { nextAddress, runLoad, startLoad } from '../../support/load.ts'
 import { startNginx } from '../../support/nginx.ts'
-import { startPostgres } from '../../support/postgres-server.ts'
 import { startRedis } from '../../support/redis.ts'
 import { hasNginx, hasPostgres, hasRedis } from '../../support/services.ts'
 import { watchStats } from '../../support/statistics.ts'
-import { COUNTRIES, createDatabase, createTestBed, prepareDatabase, SUPPLY_IDS } from '../../support/topology.ts'
+import { COUNTRIES, createTestBed, openPreparedDatabase, SUPPLY_IDS } from '../../support/topology.ts'
 
 const RUN_AUCTION = `mutation ($ip: IPAddress!) {
   runAuction(input: { supplyId: "news", ip: $ip, country: "US" }) { __typename }
@@ -20,15 +19,13 @@ describe.skipIf(!(hasNginx && hasPostgres && hasRedis))(
     const bed = createTestBed()
     let env: InstanceEnv
     beforeAll(async () => {
-      const postgres = await shared.own(startPostgres())
       const redis = await shared.own(startRedis({ appendonly: true }))
       env = {
-        DATABASE_URL: await createDatabase(postgres),
+        ...(await openPreparedDatabase(shared)),
         REDIS_URL: redis.url,
         SIMULATED_LATENCY_FACTOR: '0',
         NO_BID_PROBABILITY: '0',
       }
-      await prepareDatabase(env)
     })
     afterEach(() => bed.dispose())
     afterAll(() => shared.dispose())
@@ -77,34 +74,18 @@ describe.skipIf(!(hasNginx && hasPostgres && hasRedis))(
 
     it('should go on without a failed request when an instance is told to stop, and when it is back', async () => {
       const { a, b, graphqlUrl } = await openTopology()
-      let isRunning = true
-      let acknowledged = 0
-      const load = runLoad({
-        targets: [graphqlUrl],
-        concurrency: 8,
-        auctions: () => isRunning,
-        supplyIds: SUPPLY_IDS,
-        countries: COUNTRIES,
-        onAcknowledged: (total) => {
-          acknowledged = total
-        },
-      })
-      const more = async (count: number) => {
-        const goal = acknowledged + count
-        await vi.waitFor(() => expect(acknowledged).toBeGreaterThan(goal), { timeout: 10_000 })
-      }
+      const load = startLoad({ targets: [graphqlUrl], concurrency: 8, supplyIds: SUPPLY_IDS, countries: COUNTRIES })
 
-      await more(100)
+      await load.more(100)
       a.signal('SIGTERM')
       expect(await a.exited).toEqual({ code: 0, signal: null })
-      await more(100)
+      await load.more(100)
       const served = b.log.length
       await bed.own(startInstance(env, { port: a.port }))
-      await more(100)
-      isRunning = false
+      await load.more(100)
 
       expect(served).toBeGreaterThan(0)
-      expect(await load).toMatchObject({ errors: new Map(), unanswered: 0 })
+      expect(await load.stop()).toMatchObject({ errors: new Map(), unanswered: 0 })
     })
   },
 )

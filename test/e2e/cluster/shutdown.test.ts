@@ -1,20 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Instance, type InstanceEnv, startInstance } from '../../support/instance.ts'
 import { runLoad } from '../../support/load.ts'
-import { startPostgres } from '../../support/postgres-server.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { hasPostgres, hasRedis } from '../../support/services.ts'
 import { excessOf, readCounters, watchStats } from '../../support/statistics.ts'
-import { createDatabase, createTestBed, prepareDatabase, SUPPLY_IDS } from '../../support/topology.ts'
+import { createTestBed, openPreparedDatabase, SUPPLY_IDS } from '../../support/topology.ts'
 
 describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', () => {
   const shared = createTestBed()
   const bed = createTestBed()
   let database: InstanceEnv
   beforeAll(async () => {
-    const postgres = await shared.own(startPostgres())
-    database = { DATABASE_URL: await createDatabase(postgres) }
-    await prepareDatabase(database)
+    database = await openPreparedDatabase(shared)
   })
   afterEach(() => bed.dispose())
   afterAll(() => shared.dispose())
