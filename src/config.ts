@@ -6,7 +6,7 @@ import {
   type OptionalValidatorSpec,
   type RequiredValidatorSpec,
 } from 'envalid'
-import { clusterUrl, decimal, oneOf, someText, url, type ValueKind, wholeNumber } from './value-kinds.ts'
+import { clusterUrl, decimal, oneOf, SOME_TEXT, url, type ValueKind, wholeNumber } from './value-kinds.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -14,9 +14,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 /** Everything a service can be told. A field is named as its variable is: `rateLimitMax` is RATE_LIMIT_MAX. */
 const VARIABLES = {
   PORT: variable(wholeNumber(0, 65_535), 'The TCP port to listen on; 0 takes a free one.', 4000),
-  HOST: variable(someText, 'The address to listen on; 0.0.0.0 for every IPv4 interface.', '127.0.0.1'),
+  HOST: variable(SOME_TEXT, 'The address to listen on; 0.0.0.0 for every IPv4 interface.', '127.0.0.1'),
   DATABASE_URL: variable(url('postgresql:', 'postgres:'), 'A PostgreSQL server. Unset: the embedded one.'),
-  DATA_DIR: variable(someText, 'Where the embedded PostgreSQL keeps its files.', '.data'),
+  DATA_DIR: variable(SOME_TEXT, 'Where the embedded PostgreSQL keeps its files.', '.data'),
   REDIS_URL: variable(
     clusterUrl('redis:', 'rediss:'),
     'Redis for limits, statistics and live updates. Unset: this process’s memory.',

@@ -6,7 +6,7 @@ export interface ValueKind<T> {
   readonly parse: (text: string) => T | undefined
 }
 
-export const someText: ValueKind<string> = { allowed: 'some text', parse: (text) => text.trim() || undefined }
+export const SOME_TEXT: ValueKind<string> = { allowed: 'some text', parse: (text) => text.trim() || undefined }
 
 export function wholeNumber(min: number, max: number): ValueKind<number> {
   return {

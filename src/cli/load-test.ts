@@ -7,9 +7,9 @@ import { createRecorder, type LoadReport, type Recorder } from '../load-test/rec
 import { ADDRESSES, createRequests, type RequestsOptions } from '../load-test/requests.ts'
 import { type Pace, runLoad } from '../load-test/run-load.ts'
 import { createWebSocketTransport } from '../load-test/ws-transport.ts'
-import { decimal, oneOf, someText, type ValueKind, wholeNumber } from '../value-kinds.ts'
+import { decimal, oneOf, SOME_TEXT, type ValueKind, wholeNumber } from '../value-kinds.ts'
 import { runCommand } from './command-error.ts'
-import { COUNTRY, IP_ADDRESS, OptionError, parseOption, TMAX, tmaxArgument } from './options.ts'
+import { COUNTRY, IP_ADDRESS, OptionError, parseOption, TMAX, TMAX_ARGUMENT } from './options.ts'
 import { createProgressBar } from './progress-bar.ts'
 
 const DEFAULT_CONCURRENCY = 64
@@ -48,7 +48,7 @@ export const loadTestCommand = defineCommand({
       valueHint: 'US',
       description: 'The users’ country (default: for each supply the one with the most bidders)',
     },
-    tmax: tmaxArgument,
+    tmax: TMAX_ARGUMENT,
     ip: {
       type: 'string',
       valueHint: 'ADDRESS',
@@ -107,7 +107,7 @@ function defaultConnections(protocol: 'http' | 'ws', pace: Pace, tmaxMs: number)
   return Math.min(MAX_CONCURRENCY, MIN_CONNECTIONS + Math.ceil((pace.ratePerSecond * tmaxMs * 1.25) / 1000))
 }
 
-async function loadTest(options: LoadTestOptions, json: boolean): Promise<void> {
+async function loadTest(options: LoadTestOptions, isJson: boolean): Promise<void> {
   const { url, protocol, pace, connections, durationMs } = options
   const targets = await discoverTargets(options)
   const endpoint = protocol === 'ws' ? new URL(url.href.replace(/^http/, 'ws')) : url
@@ -131,7 +131,7 @@ async function loadTest(options: LoadTestOptions, json: boolean): Promise<void> 
   }
 
   const setup = { url: endpoint.href, protocol, ...pace, connections, supplies: targets.length }
-  if (json) process.stdout.write(`${JSON.stringify({ ...setup, ...report })}\n`)
+  if (isJson) process.stdout.write(`${JSON.stringify({ ...setup, ...report })}\n`)
   else process.stdout.write(`${describeSetup(endpoint, options, targets.length)}\n\n${formatReport(report)}\n`)
   if (report.answers === 0) throw new LoadTestError(`${endpoint} answered no request with a result.`)
 }
@@ -155,7 +155,7 @@ function showProgress(recorder: Recorder, durationMs: number): () => void {
   }
 }
 
-const SUPPLY_ID: ValueKind<string> = { ...someText, allowed: 'a supply’s id' }
+const SUPPLY_ID: ValueKind<string> = { ...SOME_TEXT, allowed: 'a supply’s id' }
 const ENDPOINT: ValueKind<URL> = {
   allowed: 'a URL such as http://127.0.0.1:4000/graphql',
   parse: (text) => {

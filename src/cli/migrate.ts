@@ -11,7 +11,7 @@ import { OptionError, parseOption } from './options.ts'
 
 const MAX_STEPS = 10_000
 
-const stepsAndTarget = {
+const STEPS_AND_TARGET = {
   steps: { type: 'string', alias: 'n', description: 'How many migrations', valueHint: 'number' },
   to: {
     type: 'string',
@@ -23,7 +23,7 @@ const stepsAndTarget = {
 
 const up = defineCommand({
   meta: { name: 'up', description: 'Apply what is not applied yet: everything, --steps of it, or --to a migration' },
-  args: stepsAndTarget,
+  args: STEPS_AND_TARGET,
   run: ({ args }) =>
     run('up', args, async ({ connectionString }, extent) => {
       const applied = await migrateUp({ connectionString, ...extent })
@@ -34,7 +34,7 @@ const up = defineCommand({
 
 const down = defineCommand({
   meta: { name: 'down', description: 'Undo the last migration, --steps of them, or all after --to a migration' },
-  args: { ...stepsAndTarget, yes: { type: 'boolean', alias: 'y', description: 'Do not ask before data is dropped' } },
+  args: { ...STEPS_AND_TARGET, yes: { type: 'boolean', alias: 'y', description: 'Do not ask before data is dropped' } },
   run: ({ args }) =>
     run('down', args, async ({ connectionString }, extent) => {
       const names = await planMigrateDown({ connectionString, ...extent })

@@ -34,7 +34,7 @@ export const IP_ADDRESS: ValueKind<string> = {
 
 export const TMAX = wholeNumber(TMAX_MS.min, TMAX_MS.max)
 
-export const tmaxArgument = {
+export const TMAX_ARGUMENT = {
   type: 'string',
   default: `${TMAX_MS.default}`,
   valueHint: 'MS',

@@ -7,7 +7,7 @@ import { openDatabase } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import { createLog } from '../log.ts'
 import { runCommand } from './command-error.ts'
-import { COUNTRY, IP_ADDRESS, parseOption, TMAX, tmaxArgument } from './options.ts'
+import { COUNTRY, IP_ADDRESS, parseOption, TMAX, TMAX_ARGUMENT } from './options.ts'
 
 export const runAuctionCommand = defineCommand({
   meta: { name: 'run', description: 'Run one auction and print it.' },
@@ -15,7 +15,7 @@ export const runAuctionCommand = defineCommand({
     supply: { type: 'string', required: true, description: 'The id of the supply that sells', valueHint: 'ID' },
     country: { type: 'string', default: 'US', description: "The user's country, ISO 3166-1 alpha-2", valueHint: 'US' },
     ip: { type: 'string', default: '127.0.0.1', description: "The user's address, IPv4 or IPv6", valueHint: 'ADDRESS' },
-    tmax: tmaxArgument,
+    tmax: TMAX_ARGUMENT,
   },
   run: ({ args }) =>
     runCommand(async () => {

@@ -49,7 +49,7 @@ function collectAnswer(request: RunAuctionInput, onAnswer: (answer: Answer) => v
       onAnswer(readHttpAnswer(status, body, request.tmax))
     },
     onResponseError(_controller, error) {
-      onAnswer({ errorCode: (error as NodeJS.ErrnoException).code ?? error.name, connectionFailed: true })
+      onAnswer({ errorCode: (error as NodeJS.ErrnoException).code ?? error.name, isDisconnected: true })
     },
   }
 }

@@ -90,7 +90,7 @@ function runConcurrently(options: LoadOptions, concurrency: number): Promise<Loa
       const onAnswer = flights.start(performance.now())
       transport.send(request, (answer) => {
         onAnswer(answer)
-        if (answer.connectionFailed) setTimeout(send, RETRY_DELAY_MS)
+        if (answer.isDisconnected) setTimeout(send, RETRY_DELAY_MS)
         else send()
       })
     }
@@ -102,7 +102,7 @@ function createFlights({ recorder, signal }: LoadOptions, startedAt: number, onD
   let count = 0
   let lastAnswerAt = startedAt
   let unsent: number | undefined
-  let done = false
+  let isDone = false
   let timer: NodeJS.Timeout | undefined
   signal?.addEventListener('abort', abort)
 
@@ -113,7 +113,7 @@ function createFlights({ recorder, signal }: LoadOptions, startedAt: number, onD
       count++
       return (answer) => {
         count--
-        if (done) return
+        if (isDone) return
         lastAnswerAt = performance.now()
         recorder.record(answer, lastAnswerAt - from)
         if (count === 0 && unsent !== undefined) finish()
@@ -134,8 +134,8 @@ function createFlights({ recorder, signal }: LoadOptions, startedAt: number, onD
   }
 
   function finish(): void {
-    if (done) return
-    done = true
+    if (isDone) return
+    isDone = true
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
     onDone({ elapsedMs: lastAnswerAt - startedAt, unsent: unsent ?? 0 })

@@ -5,7 +5,7 @@ export interface Answer {
   /** Why there is no result: a GraphQL error's code, `HTTP 502`, or a socket's error; undefined where there is one. */
   readonly errorCode?: string
   /** Whether the connection failed, so that trying again at once would be no use. */
-  readonly connectionFailed?: boolean
+  readonly isDisconnected?: boolean
   /** The result's type, such as `Auction`. */
   readonly resultType?: string
   /** What each bidder answered. */

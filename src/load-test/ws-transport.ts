@@ -96,7 +96,7 @@ function createLane(url: URL): Transport {
   function failAll(errorCode: string): void {
     const failed = [...pending.values()]
     pending.clear()
-    for (const { onAnswer } of failed) onAnswer({ errorCode, connectionFailed: true })
+    for (const { onAnswer } of failed) onAnswer({ errorCode, isDisconnected: true })
   }
 
   /** Requests are in the order they were sent in. */

@@ -46,8 +46,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     started += 1
     return { ...makeRequest(), ip: nextAddress() }
   }
-  const transport = toAllInTurn(options, (request, { responses, errorCode, connectionFailed }) => {
-    if (connectionFailed) {
+  const transport = toAllInTurn(options, (request, { responses, errorCode, isDisconnected }) => {
+    if (isDisconnected) {
       result.unanswered += 1
     } else if (errorCode !== undefined) {
       add(result.errors, errorCode)
