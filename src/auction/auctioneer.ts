@@ -40,7 +40,7 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
           isWaiting = true
           return finish(supply, request, decision)
         }
-        if (!decision.allowed) return refusal(decision)
+        if (!decision.isAllowed) return refusal(decision)
         const auction = hold(supply, request)
         if (auction instanceof Promise) {
           isWaiting = true
@@ -69,7 +69,7 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
   ): Promise<AuctionResult> {
     try {
       const decision = taking instanceof Promise ? await taking : taking
-      if (!decision.allowed) return refusal(decision)
+      if (!decision.isAllowed) return refusal(decision)
       const held = holding ?? hold(supply, request)
       const auction = held instanceof Promise ? await held : held
       const recorded = recording ?? recorder.record(auction)
@@ -86,14 +86,14 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
   }
 }
 
-function refusal({ retryAfterMs, local }: RateLimitDecision & { readonly allowed: false }): AuctionResult {
-  return { type: 'RATE_LIMITED', retryAfterMs, limitedLocally: local }
+function refusal({ retryAfterMs, isLocal }: RateLimitDecision & { readonly isAllowed: false }): AuctionResult {
+  return { type: 'RATE_LIMITED', retryAfterMs, isLimitedLocally: isLocal }
 }
 
-function resultOf(auction: Auction, { local }: RateLimitDecision): AuctionResult {
-  if (auction.responses.length > 0) return { type: 'HELD', auction, limitedLocally: local }
+function resultOf(auction: Auction, { isLocal }: RateLimitDecision): AuctionResult {
+  if (auction.responses.length > 0) return { type: 'HELD', auction, isLimitedLocally: isLocal }
   const { supplyId, country } = auction
-  return { type: 'NO_ELIGIBLE_BIDDERS', supplyId, country, limitedLocally: local }
+  return { type: 'NO_ELIGIBLE_BIDDERS', supplyId, country, isLimitedLocally: isLocal }
 }
 
 const NOBODY: readonly Bidder[] = []

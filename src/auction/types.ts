@@ -34,11 +34,11 @@ export interface AuctionRequest {
 /** How a request to sell an impression ends. */
 export type AuctionResult =
   | { readonly type: 'SUPPLY_NOT_FOUND'; readonly supplyId: string }
-  | { readonly type: 'RATE_LIMITED'; readonly retryAfterMs: number; readonly limitedLocally: boolean }
+  | { readonly type: 'RATE_LIMITED'; readonly retryAfterMs: number; readonly isLimitedLocally: boolean }
   | {
       readonly type: 'NO_ELIGIBLE_BIDDERS'
       readonly supplyId: string
       readonly country: string
-      readonly limitedLocally: boolean
+      readonly isLimitedLocally: boolean
     }
-  | { readonly type: 'HELD'; readonly auction: Auction; readonly limitedLocally: boolean }
+  | { readonly type: 'HELD'; readonly auction: Auction; readonly isLimitedLocally: boolean }

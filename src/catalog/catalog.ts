@@ -28,10 +28,10 @@ export interface CatalogOptions {
 export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
   const { prisma, pollIntervalMs = POLL_INTERVAL_MS, turns, onChange, onError, onRecovery } = options
   let snapshot = await loadSnapshot({ prisma })
-  let failing = false
+  let isFailing = false
   /** The turns at the last look, where it was the only one since the number was read; else another look is due. */
   let turnsSeen: number | undefined
-  let disposed = false
+  let isDisposed = false
   let timer: NodeJS.Timeout | undefined
   let inFlight: Promise<void> | undefined
   let queued: Promise<void> | undefined
@@ -41,7 +41,7 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
     current: () => snapshot,
     refresh,
     async dispose() {
-      disposed = true
+      isDisposed = true
       clearTimeout(timer)
       await (queued ?? inFlight)
     },
@@ -49,7 +49,7 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
 
   function schedule(): void {
     clearTimeout(timer)
-    if (!disposed) timer = setTimeout(refresh, pollIntervalMs).unref()
+    if (!isDisposed) timer = setTimeout(refresh, pollIntervalMs).unref()
   }
 
   /** One look at a time. One that is in flight may have read the revision already, so another follows it: one for all. */
@@ -64,7 +64,7 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
   }
 
   function start(): Promise<void> {
-    if (disposed) return Promise.resolve()
+    if (isDisposed) return Promise.resolve()
     inFlight = look().finally(() => {
       inFlight = undefined
       schedule()
@@ -82,11 +82,11 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
         onChange?.(snapshot)
       }
       if (turnsBefore !== undefined) turnsSeen = turns?.() === turnsBefore + 1 ? turnsBefore + 1 : undefined
-      if (failing) onRecovery?.()
-      failing = false
+      if (isFailing) onRecovery?.()
+      isFailing = false
     } catch (error) {
-      if (!failing) onError?.(error)
-      failing = true
+      if (!isFailing) onError?.(error)
+      isFailing = true
     }
   }
 }

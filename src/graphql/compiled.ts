@@ -36,20 +36,20 @@ export function compileExecution({ schema, document, definition, results }: Oper
 
 /** graphql-jit mixes up conditions in fragments that are used more than once, so such documents are not compiled. */
 function hasConditionsAndFragments(document: DocumentNode): boolean {
-  let conditions = false
-  let fragments = false
+  let hasConditions = false
+  let hasFragments = false
   visit(document, {
     Directive({ name }) {
-      if (name.value === 'skip' || name.value === 'include') conditions = true
+      if (name.value === 'skip' || name.value === 'include') hasConditions = true
     },
     FragmentSpread() {
-      fragments = true
+      hasFragments = true
     },
     InlineFragment() {
-      fragments = true
+      hasFragments = true
     },
   })
-  return conditions && fragments
+  return hasConditions && hasFragments
 }
 
 const MAX_VARIABLE_ERRORS = 20

@@ -1,7 +1,7 @@
 import type { RateLimitDecision, RateLimiter, RateLimitPolicy } from './types.ts'
 import { createSlidingWindow } from './window.ts'
 
-const ALLOWED: RateLimitDecision = Object.freeze({ allowed: true, local: false })
+const ALLOWED: RateLimitDecision = Object.freeze({ isAllowed: true, isLocal: false })
 
 /** The limiter of a service that is one process. */
 export interface MemoryRateLimiter extends RateLimiter {
@@ -28,7 +28,7 @@ export function createMemoryRateLimiter({
   return {
     take: (key) => {
       const retryAfterMs = window.take(key, now())
-      return retryAfterMs === 0 ? ALLOWED : { allowed: false, retryAfterMs, local: false }
+      return retryAfterMs === 0 ? ALLOWED : { isAllowed: false, retryAfterMs, isLocal: false }
     },
     size: () => window.size(),
     dispose: async () => {},

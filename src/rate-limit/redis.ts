@@ -13,8 +13,8 @@ export const KEYS_PER_CALL_MAX = 256
 /** The most requests that wait for the call in flight to return; beyond it this process's own window decides. */
 export const WAITING_MAX = 10_000
 
-const ALLOWED: RateLimitDecision = Object.freeze({ allowed: true, local: false })
-const ALLOWED_LOCALLY: RateLimitDecision = Object.freeze({ allowed: true, local: true })
+const ALLOWED: RateLimitDecision = Object.freeze({ isAllowed: true, isLocal: false })
+const ALLOWED_LOCALLY: RateLimitDecision = Object.freeze({ isAllowed: true, isLocal: true })
 
 /** How many requests were decided in which way, since the start. */
 export interface RateLimitCounters {
@@ -75,7 +75,7 @@ export function createRedisRateLimiter({
     const retryAfterMs = window.waitMs(key, at)
     if (retryAfterMs > 0) {
       counters.refusedFromMemory += 1
-      return { allowed: false, retryAfterMs, local: false }
+      return { isAllowed: false, retryAfterMs, isLocal: false }
     }
     return new Promise((resolve) => {
       waiting.push({ key, at, resolve })
@@ -86,7 +86,7 @@ export function createRedisRateLimiter({
   function decideLocally(key: string, at: number): RateLimitDecision {
     counters.local += 1
     const retryAfterMs = window.take(key, at)
-    return retryAfterMs === 0 ? ALLOWED_LOCALLY : { allowed: false, retryAfterMs, local: true }
+    return retryAfterMs === 0 ? ALLOWED_LOCALLY : { isAllowed: false, retryAfterMs, isLocal: true }
   }
 
   function call(): void {
@@ -135,7 +135,7 @@ export function createRedisRateLimiter({
       } else {
         const answeredAt = now()
         window.refuseUntil(key, answeredAt + retryAfterMs, answeredAt)
-        resolve({ allowed: false, retryAfterMs, local: false })
+        resolve({ isAllowed: false, retryAfterMs, isLocal: false })
       }
     }
   }

@@ -1,10 +1,10 @@
 /**
- * What the rate limiter says of one request. `local` is true where the shared limiter could not be asked in time and
+ * What the rate limiter says of one request. `isLocal` is true where the shared limiter could not be asked in time and
  * this process's own window decided instead.
  */
 export type RateLimitDecision =
-  | { readonly allowed: true; readonly local: boolean }
-  | { readonly allowed: false; readonly retryAfterMs: number; readonly local: boolean }
+  | { readonly isAllowed: true; readonly isLocal: boolean }
+  | { readonly isAllowed: false; readonly retryAfterMs: number; readonly isLocal: boolean }
 
 /** An exact sliding window: at most `max` requests of one key are allowed within any `windowMs` milliseconds. */
 export interface RateLimiter {

@@ -31,19 +31,19 @@ export interface HealthDependencies {
 }
 
 export function createHealth({ dependencies, canServe }: HealthDependencies): Health {
-  let shuttingDown = false
+  let isShuttingDown = false
   return {
     async check() {
       const states = await Promise.all(
         Object.entries(dependencies).map(async ([name, check]) => [name, await stateOf(check)] as const),
       )
       const allUp = states.every(([, state]) => state.status === 'up')
-      const serving = canServe() && !shuttingDown
-      const status = shuttingDown ? 'shutting down' : !serving ? 'not ready' : allUp ? 'ready' : 'degraded'
-      return { httpStatus: serving ? 200 : 503, body: { status, dependencies: Object.fromEntries(states) } }
+      const isServing = canServe() && !isShuttingDown
+      const status = isShuttingDown ? 'shutting down' : !isServing ? 'not ready' : allUp ? 'ready' : 'degraded'
+      return { httpStatus: isServing ? 200 : 503, body: { status, dependencies: Object.fromEntries(states) } }
     },
     startShutdown() {
-      shuttingDown = true
+      isShuttingDown = true
     },
   }
 }

@@ -29,14 +29,14 @@ export function createSender(socket: WebSocket, connection: Duplex): (data: stri
 
 /** Pings a client and cuts it off where it does not answer. Returns the function that ends it. */
 export function keepAlive(socket: WebSocket): () => void {
-  let answered = true
+  let hasAnswered = true
   const timer = setInterval(() => {
-    if (!answered) return socket.terminate()
-    answered = false
+    if (!hasAnswered) return socket.terminate()
+    hasAnswered = false
     socket.ping()
   }, KEEP_ALIVE_MS)
   socket.on('pong', () => {
-    answered = true
+    hasAnswered = true
   })
   return () => clearInterval(timer)
 }

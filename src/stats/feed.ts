@@ -37,7 +37,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
   let timer: NodeJS.Timeout | undefined
   let refreshing: Promise<void> | undefined
   let refreshedAtMs = Number.NEGATIVE_INFINITY
-  let disposed = false
+  let isDisposed = false
 
   const stopListening = changes.listen((changed) => {
     if (subscribers.size === 0) return
@@ -57,12 +57,12 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
         onEnd: () => remove(subscriber, ids),
       })
       add(subscriber, ids)
-      if (disposed) void subscriber.return?.()
+      if (isDisposed) void subscriber.return?.()
       return subscriber
     },
     subscribers: () => subscribers.size,
     async dispose() {
-      disposed = true
+      isDisposed = true
       stopListening()
       clearTimeout(timer)
       for (const subscriber of [...subscribers]) await subscriber.return?.()
@@ -135,7 +135,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
   }
 
   function scheduleRefresh(afterMs: number): void {
-    if (timer || refreshing || disposed || stale.size === 0) return
+    if (timer || refreshing || isDisposed || stale.size === 0) return
     const waitMs = refreshedAtMs + afterMs - performance.now()
     timer = setTimeout(
       () => {

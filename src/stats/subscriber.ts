@@ -32,7 +32,7 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
   const toldAtMs = new Map<string, number>()
   let reader: Reader | undefined
   let timer: NodeJS.Timeout | undefined
-  let ended = false
+  let hasEnded = false
 
   return {
     changed(supplyId) {
@@ -40,7 +40,7 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
       if (reader && !initialValues && !(timer && isHeldBack(supplyId))) tellReady()
     },
     next() {
-      if (ended) return Promise.resolve(END)
+      if (hasEnded) return Promise.resolve(END)
       return new Promise((resolve, reject) => {
         // A generator's callers queue; subscription servers ask once at a time, and an earlier question is answered first.
         reader?.resolve(END)
@@ -62,14 +62,14 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
     try {
       if (values.length === 0) {
         const page = await initial.next()
-        if (ended) return
+        if (hasEnded) return
         if (page.done) {
           initialValues = undefined
           tellReady()
           return
         }
         values.push(...(await read(page.value)).reverse())
-        if (ended) return
+        if (hasEnded) return
       }
     } catch (error) {
       const waiting = reader
@@ -84,7 +84,7 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
 
   /** Answers the reader with a supply whose time has come, or sets the timer for the first that will. */
   function tellReady(): void {
-    if (!reader || ended) return
+    if (!reader || hasEnded) return
     const nowMs = performance.now()
     for (const [id, atMs] of toldAtMs) {
       if (atMs + minIntervalMs > nowMs) break
@@ -125,8 +125,8 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
   }
 
   function end(): void {
-    if (ended) return
-    ended = true
+    if (hasEnded) return
+    hasEnded = true
     clearTimeout(timer)
     dirty.clear()
     toldAtMs.clear()

@@ -25,10 +25,11 @@ export function describeRateLimiter(create: (policy: RateLimitPolicy) => Promise
   it('should allow max requests of a key and refuse the next', async () => {
     const limiter = await open({ max: 3, windowMs: 60_000 })
     const key = newKey()
-    for (let index = 0; index < 3; index += 1) expect(await limiter.take(key)).toEqual({ allowed: true, local: false })
+    for (let index = 0; index < 3; index += 1)
+      expect(await limiter.take(key)).toEqual({ isAllowed: true, isLocal: false })
     const refused = await limiter.take(key)
-    if (refused.allowed) throw new Error('The fourth request was allowed.')
-    expect(refused.local).toBe(false)
+    if (refused.isAllowed) throw new Error('The fourth request was allowed.')
+    expect(refused.isLocal).toBe(false)
     expect(refused.retryAfterMs).toBeGreaterThan(50_000)
     expect(refused.retryAfterMs).toBeLessThanOrEqual(60_000)
     expect(Number.isInteger(refused.retryAfterMs)).toBe(true)
@@ -37,16 +38,16 @@ export function describeRateLimiter(create: (policy: RateLimitPolicy) => Promise
   it('should limit each key on its own', async () => {
     const limiter = await open({ max: 1, windowMs: 60_000 })
     const [one, other] = [newKey(), newKey()]
-    expect((await limiter.take(one)).allowed).toBe(true)
-    expect((await limiter.take(other)).allowed).toBe(true)
-    expect((await limiter.take(one)).allowed).toBe(false)
+    expect((await limiter.take(one)).isAllowed).toBe(true)
+    expect((await limiter.take(other)).isAllowed).toBe(true)
+    expect((await limiter.take(one)).isAllowed).toBe(false)
   })
 
   it('should let exactly 3 of 50 simultaneous requests pass', async () => {
     const limiter = await open({ max: 3, windowMs: 60_000 })
     const key = newKey()
     const decisions = await Promise.all(Array.from({ length: 50 }, () => limiter.take(key)))
-    expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(3)
+    expect(decisions.filter(({ isAllowed }) => isAllowed)).toHaveLength(3)
   })
 
   it('should let one pass after the time that it names, however often it is asked before', async () => {
@@ -54,14 +55,14 @@ export function describeRateLimiter(create: (policy: RateLimitPolicy) => Promise
     const key = newKey()
     for (let index = 0; index < 3; index += 1) await limiter.take(key)
     let decision = await limiter.take(key)
-    while (!decision.allowed) {
+    while (!decision.isAllowed) {
       await limiter.take(key)
       const { retryAfterMs } = decision
       expect(retryAfterMs).toBeLessThanOrEqual(400)
       // The limiter's word is what is tested: it is asked again exactly then, and once must do.
       await sleep(retryAfterMs + 1)
       decision = await limiter.take(key)
-      expect(decision.allowed).toBe(true)
+      expect(decision.isAllowed).toBe(true)
     }
   })
 
@@ -73,8 +74,8 @@ export function describeRateLimiter(create: (policy: RateLimitPolicy) => Promise
     const end = performance.now() + 1_000
     while (performance.now() < end) {
       const before = performance.now()
-      const { allowed } = await limiter.take(key)
-      if (allowed) passed.push({ before, after: performance.now() })
+      const { isAllowed } = await limiter.take(key)
+      if (isAllowed) passed.push({ before, after: performance.now() })
       await new Promise(setImmediate)
     }
     expect(passed.length).toBeGreaterThan(2 * policy.max)

@@ -43,8 +43,8 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
     const decisions = await Promise.all(
       Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? one : other).limiter.take('192.0.2.1')),
     )
-    expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(3)
-    expect(decisions.every(({ local }) => !local)).toBe(true)
+    expect(decisions.filter(({ isAllowed }) => isAllowed)).toHaveLength(3)
+    expect(decisions.every(({ isLocal }) => !isLocal)).toBe(true)
   })
 
   it('should keep one list of at most max times per key, which expires', async () => {
@@ -64,29 +64,29 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
     const anHourAhead = `${(Date.now() + 3_600_000) * 1000}`
     await redis.command('rpush', 'rate-limit:{192.0.2.1}', anHourAhead, anHourAhead, anHourAhead)
     const refused = await limiter.take('192.0.2.1')
-    expect(refused.allowed).toBe(false)
-    if (!refused.allowed) expect(refused.retryAfterMs).toBeLessThanOrEqual(windowMs)
-    await vi.waitFor(async () => expect((await limiter.take('192.0.2.1')).allowed).toBe(true), { timeout: 2_000 })
+    expect(refused.isAllowed).toBe(false)
+    if (!refused.isAllowed) expect(refused.retryAfterMs).toBeLessThanOrEqual(windowMs)
+    await vi.waitFor(async () => expect((await limiter.take('192.0.2.1')).isAllowed).toBe(true), { timeout: 2_000 })
   })
 
   it('should hold a lowered max at once, and a raised one', async () => {
     const five = await open({ max: 5, windowMs: 60_000 })
-    for (let index = 0; index < 5; index += 1) expect((await five.limiter.take('192.0.2.1')).allowed).toBe(true)
+    for (let index = 0; index < 5; index += 1) expect((await five.limiter.take('192.0.2.1')).isAllowed).toBe(true)
     const two = await open({ max: 2, windowMs: 60_000 })
-    expect((await two.limiter.take('192.0.2.1')).allowed).toBe(false)
+    expect((await two.limiter.take('192.0.2.1')).isAllowed).toBe(false)
     const six = await open({ max: 6, windowMs: 60_000 })
-    expect((await six.limiter.take('192.0.2.1')).allowed).toBe(true)
-    expect((await six.limiter.take('192.0.2.1')).allowed).toBe(false)
+    expect((await six.limiter.take('192.0.2.1')).isAllowed).toBe(true)
+    expect((await six.limiter.take('192.0.2.1')).isAllowed).toBe(false)
   })
 
   it('should refuse a key that is over its limit without asking Redis again, also one that others used up', async () => {
     const [one, other] = [await open(), await open()]
     for (let index = 0; index < 3; index += 1) await one.limiter.take('192.0.2.1')
-    expect((await other.limiter.take('192.0.2.1')).allowed).toBe(false)
+    expect((await other.limiter.take('192.0.2.1')).isAllowed).toBe(false)
     await redis.command('config', 'resetstat')
     const decisions = [one.limiter.take('192.0.2.1'), other.limiter.take('192.0.2.1')]
     for (const decision of decisions) {
-      expect(decision).toMatchObject({ allowed: false, local: false, retryAfterMs: expect.any(Number) })
+      expect(decision).toMatchObject({ isAllowed: false, isLocal: false, retryAfterMs: expect.any(Number) })
     }
     expect(await redis.command('info', 'commandstats')).not.toContain('evalsha')
     expect(other.limiter.counters()).toEqual({ shared: 1, local: 0, refusedFromMemory: 1 })
@@ -96,7 +96,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
     const { limiter } = await open()
     await redis.command('config', 'resetstat')
     const decisions = await Promise.all(Array.from({ length: 100 }, (_, index) => limiter.take(`192.0.2.${index}`)))
-    expect(decisions.every(({ allowed, local }) => allowed && !local)).toBe(true)
+    expect(decisions.every(({ isAllowed, isLocal }) => isAllowed && !isLocal)).toBe(true)
     const calls = /cmdstat_eval(?:sha)?:calls=(\d+)/g
     const stats = String(await redis.command('info', 'commandstats'))
     expect([...stats.matchAll(calls)].reduce((sum, [, count]) => sum + Number(count), 0)).toBe(2)
@@ -106,15 +106,15 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
     const { limiter } = await open()
     await limiter.take('192.0.2.1')
     await redis.command('script', 'flush')
-    expect(await limiter.take('192.0.2.1')).toEqual({ allowed: true, local: false })
+    expect(await limiter.take('192.0.2.1')).toEqual({ isAllowed: true, isLocal: false })
   })
 
   it('should decide by its own window, at once, where Redis refuses the call', async () => {
     const { limiter } = await open()
     await redis.command('set', 'rate-limit:{192.0.2.1}', 'no list')
-    expect(await limiter.take('192.0.2.1')).toEqual({ allowed: true, local: true })
+    expect(await limiter.take('192.0.2.1')).toEqual({ isAllowed: true, isLocal: true })
     await redis.command('del', 'rate-limit:{192.0.2.1}')
-    expect(await limiter.take('192.0.2.1')).toEqual({ allowed: true, local: false })
+    expect(await limiter.take('192.0.2.1')).toEqual({ isAllowed: true, isLocal: false })
   })
 })
 
@@ -136,7 +136,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
   })
 
   it('should decide by its own window while Redis is gone, and by Redis when it is back', async () => {
-    expect((await limiter.take('192.0.2.1')).allowed).toBe(true)
+    expect((await limiter.take('192.0.2.1')).isAllowed).toBe(true)
     await redis.kill()
     await vi.waitFor(() => expect(connection.state()).toBe('down'))
 
@@ -144,39 +144,39 @@ describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
     // What Redis had allowed counts: two are left, not three.
     const decisions = Array.from({ length: 3 }, () => limiter.take('192.0.2.1'))
     expect(decisions).toMatchObject([
-      { allowed: true, local: true },
-      { allowed: true, local: true },
-      { allowed: false, local: true, retryAfterMs: expect.any(Number) },
+      { isAllowed: true, isLocal: true },
+      { isAllowed: true, isLocal: true },
+      { isAllowed: false, isLocal: true, retryAfterMs: expect.any(Number) },
     ])
     expect(limiter.counters().local - before).toBe(3)
 
     await redis.start()
     await vi.waitFor(() => expect(connection.state()).toBe('up'), { timeout: 5_000 })
-    expect(await limiter.take('192.0.2.2')).toEqual({ allowed: true, local: false })
+    expect(await limiter.take('192.0.2.2')).toEqual({ isAllowed: true, isLocal: false })
     // And what this process allowed meanwhile still counts.
-    expect(await limiter.take('192.0.2.1')).toMatchObject({ allowed: false })
+    expect(await limiter.take('192.0.2.1')).toMatchObject({ isAllowed: false })
   })
 
   it('should answer every request that was in flight when Redis was killed', async () => {
     const decisions = Array.from({ length: 500 }, (_, index) => limiter.take(`198.51.100.${index}`))
     await redis.kill()
-    for (const decision of await Promise.all(decisions)) expect(decision.allowed).toBe(true)
+    for (const decision of await Promise.all(decisions)) expect(decision.isAllowed).toBe(true)
     await redis.start()
     await vi.waitFor(() => expect(connection.state()).toBe('up'), { timeout: 5_000 })
   })
 
   it('should wait no longer than its deadline for a slow Redis, once, and come back by itself', async () => {
-    expect((await limiter.take('203.0.113.1')).local).toBe(false)
+    expect((await limiter.take('203.0.113.1')).isLocal).toBe(false)
     process.kill(redis.pid(), 'SIGSTOP')
     try {
       const startedAt = performance.now()
-      expect(await limiter.take('203.0.113.1')).toEqual({ allowed: true, local: true })
+      expect(await limiter.take('203.0.113.1')).toEqual({ isAllowed: true, isLocal: true })
       const waited = performance.now() - startedAt
       expect(waited).toBeGreaterThanOrEqual(SHARED_DEADLINE_MS - 1)
       expect(waited).toBeLessThan(SHARED_DEADLINE_MS + 200)
       // Later ones do not wait at all: the answer is no promise.
-      expect(limiter.take('203.0.113.1')).toEqual({ allowed: true, local: true })
-      expect(limiter.take('203.0.113.1')).toMatchObject({ allowed: false, local: true })
+      expect(limiter.take('203.0.113.1')).toEqual({ isAllowed: true, isLocal: true })
+      expect(limiter.take('203.0.113.1')).toMatchObject({ isAllowed: false, isLocal: true })
     } finally {
       process.kill(redis.pid(), 'SIGCONT')
     }
@@ -184,7 +184,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
     await vi.waitFor(
       async () => {
         host += 1
-        expect(await limiter.take(`203.0.113.${10 + host}`)).toEqual({ allowed: true, local: false })
+        expect(await limiter.take(`203.0.113.${10 + host}`)).toEqual({ isAllowed: true, isLocal: false })
       },
       { timeout: 5_000, interval: 20 },
     )
@@ -195,7 +195,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
   it('should serve from its own window where Redis was never there', async () => {
     const connection = createRedis({ url: 'redis://127.0.0.1:1', name: 'test' })
     const limiter = createRedisRateLimiter({ connection, policy: POLICY })
-    expect(limiter.take('192.0.2.1')).toEqual({ allowed: true, local: true })
+    expect(limiter.take('192.0.2.1')).toEqual({ isAllowed: true, isLocal: true })
     await vi.waitFor(() => expect(connection.lastError()?.message).toContain('ECONNREFUSED'))
     await limiter.dispose()
     await connection.dispose()

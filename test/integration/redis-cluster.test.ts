@@ -53,8 +53,8 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
       )
       const take = async (index: number) => limiters[index % 2]?.take(`192.0.2.${Math.floor(index / 20)}`)
       const decisions = await Promise.all(Array.from({ length: 400 }, (_, index) => take(index)))
-      expect(decisions.filter((decision) => decision?.allowed)).toHaveLength(3 * 20)
-      expect(decisions.every((decision) => decision?.local === false)).toBe(true)
+      expect(decisions.filter((decision) => decision?.isAllowed)).toHaveLength(3 * 20)
+      expect(decisions.every((decision) => decision?.isLocal === false)).toBe(true)
       for (const keys of (await keysByNode()).values()) expect(String(keys)).toContain('rate-limit:{')
     })
   })
@@ -113,14 +113,14 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
     })
     await load()
     expect(store.pending()).toBeGreaterThan(0)
-    expect(await limiter.take('192.0.2.1')).toEqual({ allowed: true, local: true })
+    expect(await limiter.take('192.0.2.1')).toEqual({ isAllowed: true, isLocal: true })
     await lost?.start()
     await vi.waitFor(() => expect(store.pending()).toBe(0), { timeout: 15_000 })
     await expectExactly(store, [...counts, ...counts, ...counts])
     await vi.waitFor(async () =>
       expect(await limiter.take(`198.51.100.${Math.floor(256 * Math.random())}`)).toEqual({
-        allowed: true,
-        local: false,
+        isAllowed: true,
+        isLocal: false,
       }),
     )
     await store.dispose()

@@ -19,7 +19,7 @@ function auctioneer(fakes: Partial<AuctioneerDependencies> = {}) {
   const recorded: Auction[] = []
   const created = createAuctioneer({
     catalog: { current: () => SNAPSHOT },
-    rateLimiter: { take: () => ({ allowed: true, local: false }) },
+    rateLimiter: { take: () => ({ isAllowed: true, isLocal: false }) },
     recorder: { record: (auction) => void recorded.push(auction) },
     bidderClient: { bid: ({ id }) => bidOf(id, id === 'a' ? 230_000 : 90_000, 0) },
     clock: { now: () => 1_700_000_000_000, monotonic: () => performance.now() },
@@ -30,7 +30,7 @@ function auctioneer(fakes: Partial<AuctioneerDependencies> = {}) {
   return { ...created, recorded }
 }
 
-const allowed = { allowed: true, local: false } as const
+const allowed = { isAllowed: true, isLocal: false } as const
 const fail = () => {
   throw new Error('broken')
 }
@@ -40,7 +40,7 @@ describe('createAuctioneer', () => {
   it('should record the whole auction: request, responses, winner and the price paid', async () => {
     const { run, recorded } = auctioneer()
     const result = await run(REQUEST)
-    expect(result).toMatchObject({ type: 'HELD', limitedLocally: false })
+    expect(result).toMatchObject({ type: 'HELD', isLimitedLocally: false })
     expect(recorded).toEqual([
       {
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -78,9 +78,9 @@ describe('createAuctioneer', () => {
       expect(await running).toMatchObject({ type: 'HELD' })
       expect([inFlight(), recorded.length]).toEqual([0, 1])
     }
-    const refused = { allowed: false, retryAfterMs: 5, local: true } as const
+    const refused = { isAllowed: false, retryAfterMs: 5, isLocal: true } as const
     const { run, inFlight } = auctioneer({ rateLimiter: { take: () => Promise.resolve(refused) } })
-    expect(await run(REQUEST)).toEqual({ type: 'RATE_LIMITED', retryAfterMs: 5, limitedLocally: true })
+    expect(await run(REQUEST)).toEqual({ type: 'RATE_LIMITED', retryAfterMs: 5, isLimitedLocally: true })
     expect(inFlight()).toBe(0)
   })
 

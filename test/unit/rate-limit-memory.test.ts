@@ -23,8 +23,8 @@ describe('createMemoryRateLimiter', () => {
           const times = allowedAt.get(key) ?? []
           const withinWindow = times.filter((time) => time > now - windowMs).length
           const decision = limiter.take(key)
-          expect(decision.allowed).toBe(withinWindow < max)
-          if (decision.allowed) allowedAt.set(key, [...times, now])
+          expect(decision.isAllowed).toBe(withinWindow < max)
+          if (decision.isAllowed) allowedAt.set(key, [...times, now])
         }
       }),
       { numRuns: 1_000 },
@@ -42,11 +42,11 @@ describe('createMemoryRateLimiter', () => {
         }
         now += pause
         const decision = limiter.take(KEY)
-        if (decision.allowed) return
+        if (decision.isAllowed) return
         now += decision.retryAfterMs - 1
-        expect(limiter.take(KEY).allowed).toBe(false)
+        expect(limiter.take(KEY).isAllowed).toBe(false)
         now += 1
-        expect(limiter.take(KEY).allowed).toBe(true)
+        expect(limiter.take(KEY).isAllowed).toBe(true)
       }),
     )
   })
@@ -56,8 +56,8 @@ describe('createMemoryRateLimiter', () => {
     const limiter = createMemoryRateLimiter({ policy: { max: 1, windowMs: 100 }, now: () => now })
     limiter.take(KEY)
     for (now = 1; now < 100; now += 1)
-      expect(limiter.take(KEY)).toEqual({ allowed: false, retryAfterMs: 100 - now, local: false })
-    expect(limiter.take(KEY).allowed).toBe(true)
+      expect(limiter.take(KEY)).toEqual({ isAllowed: false, retryAfterMs: 100 - now, isLocal: false })
+    expect(limiter.take(KEY).isAllowed).toBe(true)
   })
 
   it('should forget addresses that were quiet for a window, without keeping a timer', () => {
@@ -78,8 +78,8 @@ describe('createMemoryRateLimiter', () => {
       limiter.take(address(index))
       expect(limiter.size()).toBeLessThanOrEqual(100)
     }
-    expect(limiter.take(address(999)).allowed).toBe(false)
-    expect(limiter.take(address(0)).allowed).toBe(true)
+    expect(limiter.take(address(999)).isAllowed).toBe(false)
+    expect(limiter.take(address(0)).isAllowed).toBe(true)
   })
 })
 

@@ -44,7 +44,7 @@ export function createGate(options: GateOptions): Gate {
   const { drainTimeoutMs = DRAIN_TIMEOUT_MS } = options
   const clients = new Map<Duplex, Promise<void>>()
   const takeTurn = createTurns()
-  let closing = false
+  let isClosing = false
   let turns = 0
   let greeting: Promise<Uint8Array> | undefined
 
@@ -72,7 +72,7 @@ export function createGate(options: GateOptions): Gate {
   async function talk(client: Duplex): Promise<void> {
     let endTurn: (() => void) | undefined
     let idle: NodeJS.Timeout | undefined
-    let used = false
+    let isUsed = false
     try {
       for await (const request of readRequests(client.iterator({ destroyOnReturn: false }))) {
         clearTimeout(idle)
@@ -87,7 +87,7 @@ export function createGate(options: GateOptions): Gate {
         }
         endTurn ??= await takeTurn()
         if (client.destroyed) break
-        used = true
+        isUsed = true
         const answer = await execute(request.bytes)
         if (endsIdle(answer)) {
           turns++
@@ -103,9 +103,9 @@ export function createGate(options: GateOptions): Gate {
       dismiss(client, explain(error))
     } finally {
       clearTimeout(idle)
-      if (used) endTurn ??= await takeTurn()
+      if (isUsed) endTurn ??= await takeTurn()
       try {
-        if (used) await cleanUp()
+        if (isUsed) await cleanUp()
       } finally {
         endTurn?.()
       }
@@ -118,7 +118,7 @@ export function createGate(options: GateOptions): Gate {
     serve(client) {
       // A client that breaks off ends its own loop above; nobody else is to hear of it.
       client.on('error', () => {})
-      if (closing) return dismiss(client, SHUTTING_DOWN)
+      if (isClosing) return dismiss(client, SHUTTING_DOWN)
       const talking = talk(client)
         .catch(() => dismiss(client, SHUTTING_DOWN))
         .finally(() => clients.delete(client))
@@ -126,7 +126,7 @@ export function createGate(options: GateOptions): Gate {
     },
 
     async dispose() {
-      closing = true
+      isClosing = true
       const left = Promise.all(clients.values())
       await Promise.race([left, elapsed(drainTimeoutMs)])
       for (const client of clients.keys()) dismiss(client, SHUTTING_DOWN)

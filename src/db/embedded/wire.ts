@@ -41,12 +41,12 @@ export async function* readRequests(chunks: AsyncIterable<Uint8Array>): AsyncGen
   let pending: Buffer = Buffer.alloc(0)
   let messages: Buffer[] = []
   let bytes = 0
-  let started = false
+  let isStarted = false
 
   for await (const chunk of chunks) {
     pending = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, chunk])
     for (;;) {
-      const lengthAt = started ? 1 : 0
+      const lengthAt = isStarted ? 1 : 0
       if (pending.length < lengthAt + 4) break
       const length = lengthAt + pending.readInt32BE(lengthAt)
       if (length < lengthAt + 4 || bytes + length > MAX_REQUEST_BYTES) {
@@ -56,12 +56,12 @@ export async function* readRequests(chunks: AsyncIterable<Uint8Array>): AsyncGen
       const message = pending.subarray(0, length)
       pending = pending.subarray(length)
 
-      if (!started) {
+      if (!isStarted) {
         const code = length < 8 ? 0 : message.readInt32BE(4)
         if (code === CANCEL_REQUEST) return
         if (code === SSL_REQUEST || code === GSS_ENCRYPTION_REQUEST) yield { kind: 'encryption' }
         else if (code >>> 16 === PROTOCOL_3) {
-          started = true
+          isStarted = true
           yield { kind: 'startup' }
         } else throw new ProtocolError('an unknown protocol version')
         continue

@@ -165,7 +165,7 @@ function toGraphQL(result: AuctionResult, context: GraphQLContext): RunAuctionRe
     const { supplyId } = result
     return { message: noSuchSupply(supplyId), supplyId }
   }
-  if (result.limitedLocally) context.extensions = { rateLimit: 'local' }
+  if (result.isLimitedLocally) context.extensions = { rateLimit: 'local' }
   if (result.type === 'RATE_LIMITED') throw rateLimited(result.retryAfterMs)
   if (result.type === 'NO_ELIGIBLE_BIDDERS') {
     const { supplyId, country } = result
