@@ -7,14 +7,9 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { DiffTarget } from '@prisma/schema-engine-wasm'
 import { runCommand } from '../src/cli/command-error.ts'
-import {
-  LOCK_FILE,
-  LOCK_FILE_CONTENT,
-  MIGRATIONS_DIR,
-  readMigrations,
-  toMigrationList,
-} from '../src/db/migration-files.ts'
-import { openSchemaEngine } from '../src/db/schema-engine.ts'
+import { MIGRATIONS_DIR, readMigrations } from '../src/db/migration-files.ts'
+import { EXTERNAL_TABLES } from './external-tables.ts'
+import { LOCK_FILE, LOCK_FILE_CONTENT, openSchemaEngine, toMigrationList } from './schema-engine/engine.ts'
 
 const SCHEMA_FILE = fileURLToPath(new URL('../prisma/schema.prisma', import.meta.url))
 const USAGE = 'npm run db:migration -- <name>, the name in lower case, digits and _'
@@ -46,7 +41,7 @@ async function compare(): Promise<{ up: string | undefined; down: string | undef
   const migrations: DiffTarget = { tag: 'migrations', ...toMigrationList(MIGRATIONS_DIR, await readMigrations()) }
   const target: DiffTarget = { tag: 'schemaDatamodel', files: [{ path: SCHEMA_FILE, content: schema }] }
   const { engine, dispose } = await openSchemaEngine({ pool: undefined, datamodels: [[SCHEMA_FILE, schema]] })
-  const common = { script: true, exitCode: true, filters: { externalTables: [], externalEnums: [] } }
+  const common = { script: true, exitCode: true, filters: { externalTables: [...EXTERNAL_TABLES], externalEnums: [] } }
   try {
     const up = await engine.diff({ from: migrations, to: target, ...common })
     if (up.exitCode === 0) return { up: undefined, down: undefined }

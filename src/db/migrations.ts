@@ -1,16 +1,11 @@
-import type pg from 'pg'
-import { codeOf, DatabaseError, messageOf } from './database-error.ts'
-import { MIGRATIONS_DIR, type Migration, matchesChecksum, readMigrations, toMigrationList } from './migration-files.ts'
-import { createSchemaEnginePool, openSchemaEngine } from './schema-engine.ts'
+import pg from 'pg'
+import { DatabaseError } from './database-error.ts'
+import { type Migration, matchesChecksum, readMigrations } from './migration-files.ts'
+import { readRecord, recordFinish, recordStart, removeRecord } from './migration-record.ts'
+import { halfDone, inMigration } from './migration-transaction.ts'
 import { unreachable } from './unavailable.ts'
 
-/** How long to wait for another process that is migrating the same database, in milliseconds. */
-export const MIGRATION_LOCK_TIMEOUT_MS = 30_000
 const CONNECT_TIMEOUT_MS = 5_000
-/** The advisory lock that Prisma Migrate takes, so that `prisma migrate` and this take turns. */
-const PRISMA_MIGRATE_LOCK = 72_707_369
-
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /** The revision before the first migration. */
 export const BASE = 'base'
@@ -38,7 +33,7 @@ export interface MigrateStepsOptions extends MigrateOptions {
  * @throws DatabaseError MIGRATION_DIVERGED, MIGRATION_FAILED, DATABASE_UNREACHABLE
  */
 export async function readMigrationStates(options: MigrateOptions): Promise<MigrationState[]> {
-  return withPool(options, async (pool) => readStates(pool, await readMigrations(options.directory)))
+  return withClient(options, async (client) => readStates(client, await readMigrations(options.directory)))
 }
 
 /**
@@ -47,7 +42,7 @@ export async function readMigrationStates(options: MigrateOptions): Promise<Migr
  * @throws DatabaseError MIGRATION_PENDING, DATABASE_UNREACHABLE
  */
 export async function assertMigrated(options: MigrateOptions): Promise<void> {
-  const applied = await withPool(options, readApplied)
+  const applied = await withClient(options, readRecord)
   const names = applied.filter(({ finished_at }) => finished_at !== null).map(({ migration_name }) => migration_name)
   const pending = (await readMigrations(options.directory)).filter(({ name }) => !names.includes(name))
   if (pending.length === 0) return
@@ -56,36 +51,30 @@ export async function assertMigrated(options: MigrateOptions): Promise<void> {
 }
 
 /**
- * Applies what is not applied yet, by Prisma's schema engine: everything, or as many steps, or up to a migration. Each
- * step is a transaction. Where several processes do this at once, one does and the others find it done.
+ * Applies what is not applied yet: everything, or as many steps, or up to a migration. Each step is a transaction of
+ * migration.sql and Prisma's record of it. Where several processes do this at once, one does and the others find it done.
  * @returns the names of the migrations that this call has applied
  * @throws DatabaseError MIGRATION_DIVERGED, MIGRATION_FAILED, MIGRATION_BUSY, MIGRATION_NOT_FOUND, DATABASE_UNREACHABLE
  */
 export async function migrateUp(options: MigrateStepsOptions): Promise<string[]> {
-  const { directory = MIGRATIONS_DIR, steps, to } = options
-  const migrations = await readMigrations(directory)
+  const { steps, to } = options
+  const migrations = await readMigrations(options.directory)
   const last = to === undefined ? migrations.length - 1 : findMigration(migrations, to)
-  return withPool(options, async (pool) => {
-    const states = await readStates(pool, migrations)
-    const pending = states.slice(0, last + 1).filter(({ appliedAt }) => appliedAt === undefined)
-    const applied: string[] = []
-    for (const { name } of pending.slice(0, steps)) {
-      const list = toMigrationList(directory, migrations.slice(0, migrations.findIndex((m) => m.name === name) + 1))
-      await inStep(pool, migrations, name, async (states) => {
-        if (states.find((state) => state.name === name)?.appliedAt !== undefined) return
-        const { engine, explain, dispose } = await openSchemaEngine({ pool })
-        try {
-          const filters = { externalTables: [], externalEnums: [] }
-          const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList: list, filters })
-          applied.push(...appliedMigrationNames)
-        } catch (error) {
-          throw explain(error)
-        } finally {
-          await dispose()
-        }
+  return withClient(options, async (client) => {
+    const applied = appliedNames(await readStates(client, migrations))
+    const pending = migrations.slice(0, last + 1).filter(({ name }) => !applied.includes(name))
+    const done: string[] = []
+    for (const { name, up } of pending.slice(0, steps)) {
+      await inMigration(client, name, async () => {
+        if (appliedNames(await readStates(client, migrations)).includes(name)) return
+        // Before the script: one that commits by itself and then fails is on record as half done.
+        const id = await recordStart(client, name, up)
+        await client.query(up)
+        await recordFinish(client, id)
+        done.push(name)
       })
     }
-    return applied
+    return done
   })
 }
 
@@ -95,7 +84,7 @@ export async function migrateUp(options: MigrateStepsOptions): Promise<string[]>
  */
 export async function planMigrateDown(options: MigrateStepsOptions): Promise<string[]> {
   const migrations = await readMigrations(options.directory)
-  return withPool(options, async (pool) => planDown(await readStates(pool, migrations), migrations, options))
+  return withClient(options, async (client) => planDown(await readStates(client, migrations), migrations, options))
 }
 
 /**
@@ -106,17 +95,17 @@ export async function planMigrateDown(options: MigrateStepsOptions): Promise<str
  */
 export async function migrateDown(options: MigrateOptions & { readonly names: readonly string[] }): Promise<string[]> {
   const migrations = await readMigrations(options.directory)
-  return withPool(options, async (pool) => {
+  return withClient(options, async (client) => {
     const undone: string[] = []
     for (const name of options.names) {
       const script = migrations.find((migration) => migration.name === name)?.down
       if (script === undefined) {
         throw new DatabaseError('MIGRATION_NOT_FOUND', `${name} cannot be undone: it has no down.sql`)
       }
-      await inStep(pool, migrations, name, async (states) => {
-        if (states.find((state) => state.name === name)?.appliedAt === undefined) return
-        await pool.query(script)
-        await pool.query('DELETE FROM _prisma_migrations WHERE migration_name = $1', [name])
+      await inMigration(client, name, async () => {
+        if (!appliedNames(await readStates(client, migrations)).includes(name)) return
+        await client.query(script)
+        await removeRecord(client, name)
         undone.push(name)
       })
     }
@@ -130,8 +119,7 @@ function planDown(
   { steps, to }: MigrateStepsOptions,
 ): string[] {
   const kept = to === undefined ? 0 : findMigration(migrations, to) + 1
-  const applied = states.slice(kept).filter(({ appliedAt }) => appliedAt !== undefined)
-  const names = applied.map(({ name }) => name).reverse()
+  const names = appliedNames(states.slice(kept)).reverse()
   return names.slice(0, to === undefined ? (steps ?? 1) : steps)
 }
 
@@ -148,15 +136,13 @@ function findMigration(migrations: readonly Migration[], beginning: string): num
   throw new DatabaseError('MIGRATION_NOT_FOUND', `${problem} with ${JSON.stringify(beginning)}; there is: ${choice}`)
 }
 
-interface AppliedRow {
-  readonly migration_name: string
-  readonly checksum: string
-  readonly finished_at: Date | null
+function appliedNames(states: readonly MigrationState[]): string[] {
+  return states.filter(({ appliedAt }) => appliedAt !== undefined).map(({ name }) => name)
 }
 
 /** Compares the folder with Prisma's record. */
-async function readStates(pool: pg.Pool, migrations: readonly Migration[]): Promise<MigrationState[]> {
-  const rows = await readApplied(pool)
+async function readStates(client: pg.Client, migrations: readonly Migration[]): Promise<MigrationState[]> {
+  const rows = await readRecord(client)
   for (const { migration_name: name, checksum, finished_at } of rows) {
     if (finished_at === null) throw halfDone(name)
     const migration = migrations.find((candidate) => candidate.name === name)
@@ -169,53 +155,24 @@ async function readStates(pool: pg.Pool, migrations: readonly Migration[]): Prom
   }))
 }
 
-async function readApplied(pool: pg.Pool): Promise<AppliedRow[]> {
-  // Asked for first, since a failed query would end the transaction that this may be part of.
-  const table = await pool.query<{ exists: boolean }>(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists`)
-  if (table.rows[0]?.exists !== true) return []
-  const { rows } = await pool.query<AppliedRow>(
-    `SELECT migration_name, checksum, finished_at FROM _prisma_migrations
-     WHERE rolled_back_at IS NULL ORDER BY started_at, migration_name`,
-  )
-  return rows
-}
-
-/** Runs a step in a transaction that no other migration overlaps; `work` learns the states as of then. */
-async function inStep(
-  pool: pg.Pool,
-  migrations: readonly Migration[],
-  name: string,
-  work: (states: readonly MigrationState[]) => Promise<void>,
-): Promise<void> {
-  await pool.query('BEGIN')
+/** One connection, closed afterwards: transactions and locks belong to it. */
+async function withClient<T>(options: MigrateOptions, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const { connectionString } = options
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'auction migrate',
+  })
+  // Queries fail as well where the connection does.
+  client.on('error', () => {})
   try {
-    await pool.query(`SET LOCAL lock_timeout = ${MIGRATION_LOCK_TIMEOUT_MS}`)
-    await pool.query(`SELECT pg_advisory_xact_lock(${PRISMA_MIGRATE_LOCK})`)
-    await work(await readStates(pool, migrations))
-    await pool.query('COMMIT')
-  } catch (error) {
-    await pool.query('ROLLBACK').catch(() => {})
-    if (error instanceof DatabaseError) throw error
-    throw codeOf(error) === LOCK_NOT_AVAILABLE ? busy() : failed(name, error)
-  }
-}
-
-/** One connection, which is closed afterwards; also what holds the locks that the engine takes for a session. */
-async function withPool<T>(options: MigrateOptions, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
-  const pool = createSchemaEnginePool(options.connectionString, CONNECT_TIMEOUT_MS)
-  try {
-    await pool.query('SELECT 1').catch((error) => {
-      throw unreachable(options.connectionString, error)
+    await client.connect().catch((error) => {
+      throw unreachable(connectionString, error)
     })
-    return await work(pool)
+    return await work(client)
   } finally {
-    await pool.end()
+    await client.end().catch(() => {})
   }
-}
-
-function halfDone(name: string): DatabaseError {
-  const remedy = `put the database right, then run \`npx prisma migrate resolve --applied ${name}\` or \`--rolled-back ${name}\``
-  return new DatabaseError('MIGRATION_FAILED', `${name} has failed before and may be half done: ${remedy}`)
 }
 
 function unknownMigration(name: string): DatabaseError {
@@ -226,14 +183,4 @@ function unknownMigration(name: string): DatabaseError {
 function edited(name: string): DatabaseError {
   const remedy = 'bring the file back as it was, and make the change in a new migration'
   return new DatabaseError('MIGRATION_DIVERGED', `${name}/migration.sql was changed after it was applied: ${remedy}`)
-}
-
-function busy(): DatabaseError {
-  const message = `another process has been migrating this database for ${MIGRATION_LOCK_TIMEOUT_MS / 1000} s: try again when it is done`
-  return new DatabaseError('MIGRATION_BUSY', message)
-}
-
-function failed(name: string, error: unknown): DatabaseError {
-  const message = `${name} failed and was rolled back, nothing of it is left: ${messageOf(error)}`
-  return new DatabaseError('MIGRATION_FAILED', message, { cause: error })
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ import { type PostgresServer, startPostgres } from '../support/postgres-server.t
 import { hasPostgres } from '../support/services.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const ENGINE = join(ROOT, 'test/support/prisma-engine.mjs')
+const ENGINE = join(ROOT, 'tools/schema-engine/main.mjs')
 /** Each test starts several processes, one of which is the Prisma CLI, one after the other. */
 const TIMEOUT_MS = 180_000
 
@@ -107,18 +107,6 @@ describe('auction migrate and prisma migrate', { timeout: TIMEOUT_MS }, () => {
       'error: --steps and --to cannot be used together: give one of them.\n',
     )
     expect(await readdir(folder.path)).not.toContain('unused')
-  })
-
-  it('should ask for a build where there is none', async () => {
-    const tools = join(folder.path, 'clone', 'tools')
-    await mkdir(tools, { recursive: true })
-    await cp(join(ROOT, 'tools/schema-engine.mjs'), join(tools, 'schema-engine.mjs'))
-    const dataDir = join(folder.path, 'unused')
-    for (const command of ['status', 'deploy']) {
-      const engine = { PRISMA_SCHEMA_ENGINE_BINARY: join(tools, 'schema-engine.mjs'), DATA_DIR: dataDir }
-      const { code, stderr } = await run('node_modules/.bin/prisma', ['migrate', command], engine)
-      expect([code, stderr]).toEqual([1, expect.stringContaining('run `npm run build` first')])
-    }
   })
 
   describe.runIf(hasPostgres)('on a server', () => {

@@ -165,6 +165,29 @@ function describeMigrations(open: () => Promise<TestDatabase>): void {
     expect(await migrateUp(target)).toEqual([second])
   })
 
+  it('should refuse what cannot be part of a transaction, saying what to do', async () => {
+    const [first = '', second = ''] = names
+    await edit(second, 'migration.sql', 'CREATE INDEX CONCURRENTLY i ON bidders (id);')
+    await expect(migrateUp(target)).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: `${second} failed and was rolled back, nothing of it is left: CREATE INDEX CONCURRENTLY cannot run inside a transaction block: a migration is one transaction, so run this by hand before it`,
+    })
+    expect(await applied()).toEqual([first])
+  })
+
+  it('should keep on record that a migration which commits by itself may be half done', async () => {
+    const [, second = ''] = names
+    await edit(second, 'migration.sql', 'CREATE TABLE half (); COMMIT; SELECT 1 / 0;')
+    const remedy = `npx prisma migrate resolve --applied ${second}`
+    await expect(migrateUp(target)).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringMatching(`^${second} failed after it had committed .*division by zero.*${remedy}`),
+    })
+    await expect(migrateUp(target)).rejects.toMatchObject({
+      message: expect.stringMatching(`^${second} has failed before and may be half done: .*${remedy}`),
+    })
+  })
+
   it('should roll a down.sql that fails back as a whole', async () => {
     const [, second = ''] = names
     await migrateUp(target)

@@ -3,6 +3,9 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 const SRC = resolve(import.meta.dirname, '../../src')
+const { packages } = JSON.parse(readFileSync(join(SRC, '../package-lock.json'), 'utf8')) as {
+  packages: Record<string, { dev?: boolean; dependencies?: Record<string, string> }>
+}
 
 /** What each file of src imports: packages by name, the project's own files by their path in src. */
 const imports = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -93,5 +96,23 @@ describe('import directions', () => {
   it('should read process.env in entry points alone', () => {
     const readers = imports.filter(({ text }) => text.includes('process.env')).map(({ file }) => file)
     expect(readers.filter((file) => file !== 'main.ts' && !file.startsWith('cli/'))).toEqual([])
+  })
+
+  it('should let src use only what is installed without devDependencies', () => {
+    const dependencies = Object.keys(packages['']?.dependencies ?? {})
+    const used = imports.flatMap(({ file, imported }) =>
+      imported
+        .filter((name) => /^(@[a-z][\w.-]*\/)?[a-z][\w.-]*(\/|$)/.test(name) && !/\.(ts|js|lua)$|^generated/.test(name))
+        .map((name) => ({ file, name: /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name })),
+    )
+    expect(used.length).toBeGreaterThan(50)
+    expect(used.filter(({ name }) => !dependencies.includes(name))).toEqual([])
+    expect(imports.filter(({ text }) => text.includes('schema-engine')).map(({ file }) => file)).toEqual([])
+  })
+
+  it('should install Prisma’s schema engine for development alone', () => {
+    const engines = Object.keys(packages).filter((path) => path.endsWith('/@prisma/schema-engine-wasm'))
+    expect(engines).not.toEqual([])
+    expect(engines.filter((path) => packages[path]?.dev !== true)).toEqual([])
   })
 })

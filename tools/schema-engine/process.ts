@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
+import type { EvaluateDataLossInput } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
-import { codeOf, messageOf } from './database-error.ts'
-import { type EmbeddedDatabase, openEmbedded } from './embedded/embedded.ts'
-import { parseEmbeddedUrl } from './embedded-url.ts'
-import { createSchemaEnginePool, type Datamodel, type OpenSchemaEngine, openSchemaEngine } from './schema-engine.ts'
+import { codeOf, messageOf } from '../../src/db/database-error.ts'
+import { type EmbeddedDatabase, openEmbedded } from '../../src/db/embedded/embedded.ts'
+import { parseEmbeddedUrl } from '../../src/db/embedded-url.ts'
+import { createSchemaEnginePool, type Datamodel, type OpenSchemaEngine, openSchemaEngine } from './engine.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 /** Where databases are created from, by PostgreSQL's convention. */
@@ -108,6 +109,8 @@ async function answer(opening: Promise<OpenSchemaEngine>, method: string, params
     const name = method === 'getDatabaseVersion' ? 'version' : method
     const run: unknown = Reflect.get(opened.engine, name)
     if (typeof run !== 'function') throw new Error(`the schema engine has no method ${method}`)
+    // Unlike others, this method has no shadow database of its own: it finds what another has learnt there.
+    if (method === 'evaluateDataLoss') await opened.engine.devDiagnostic(params as EvaluateDataLossInput)
     const result: unknown = await run.call(opened.engine, params)
     if (method === 'diff') await printOutput(result)
     return { result: result ?? null }

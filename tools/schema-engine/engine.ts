@@ -9,15 +9,17 @@ import {
   type SqlDriverAdapter,
   type SqlMigrationAwareDriverAdapterFactory,
 } from '@prisma/driver-adapter-utils'
-import type { SchemaEngine } from '@prisma/schema-engine-wasm'
+import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
-import { codeOf, messageOf } from './database-error.ts'
-import { openInMemory } from './embedded/in-memory.ts'
-
-export type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm'
+import { codeOf, messageOf } from '../../src/db/database-error.ts'
+import { openInMemory } from '../../src/db/embedded/in-memory.ts'
+import type { Migration } from '../../src/db/migration-files.ts'
 
 /** A Prisma schema file: its path and its text. */
 export type Datamodel = [path: string, content: string]
+
+export const LOCK_FILE = 'migration_lock.toml'
+export const LOCK_FILE_CONTENT = 'provider = "postgresql"\n'
 
 /** What the engine is given where there is no schema to work with: it insists on one. */
 const MINIMAL_DATAMODEL: Datamodel = ['schema.prisma', 'datasource db {\n  provider = "postgresql"\n}\n']
@@ -97,6 +99,19 @@ export function createSchemaEnginePool(connectionString: string, connectionTimeo
       return result
     },
   })
+}
+
+/** The migrations as the engine takes them. */
+export function toMigrationList(directory: string, migrations: readonly Migration[]): MigrationList {
+  return {
+    baseDir: directory,
+    lockfile: { path: LOCK_FILE, content: LOCK_FILE_CONTENT },
+    shadowDbInitScript: '',
+    migrationDirectories: migrations.map(({ name, up }) => ({
+      path: name,
+      migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: up } },
+    })),
+  }
 }
 
 /** By a result's rows, which of its columns are of type "char". */
