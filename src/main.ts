@@ -28,6 +28,7 @@ const main = defineCommand({
         strictCommand(generateInputJsonCommand),
       ),
     'load-test': () => import('./cli/load-test.ts').then(({ loadTestCommand }) => strictCommand(loadTestCommand)),
+    prepare: () => import('./cli/prepare.ts').then(({ prepareCommand }) => strictCommand(prepareCommand)),
     migrate: () => import('./cli/migrate.ts').then(({ migrateCommand }) => strictCommand(migrateCommand)),
   },
 })

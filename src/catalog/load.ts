@@ -31,26 +31,33 @@ export interface LoadOptions {
  * services see the change through the catalogue's revision, which grows only where something changed. Loads at the
  * same time wait for each other.
  */
-export async function loadCatalog({ prisma, data, prune = false, onProgress }: LoadOptions): Promise<LoadCounts> {
-  return prisma.$transaction(
-    async (transaction) => {
-      await lockRevision(transaction)
-      const bidders = await loadBidders(transaction, data.bidders)
-      const loaded = await loadSupplies(transaction, data.supplies, onProgress)
-      const pruned = prune ? await pruneCatalog(transaction, data) : NOTHING_PRUNED
-      const counts = await countRows(transaction, {
-        supplies: { added: loaded.suppliesAdded, removed: pruned.supplies },
-        bidders: { ...bidders, removed: pruned.bidders },
-        links: { added: loaded.linksAdded, removed: loaded.linksRemoved + pruned.links },
-      })
-      const changed = changedRows(counts)
-      // A server's autovacuum would do this in a minute; the embedded database has none.
-      if (changed > ROWS_PER_STATEMENT) await transaction.$executeRaw`ANALYZE supplies, bidders, supply_bidder`
-      if (changed > 0) await transaction.$executeRaw`UPDATE catalog_revision SET revision = revision + 1 WHERE id = 1`
-      return counts
-    },
-    { maxWait: CONNECTION_TIMEOUT_MS, timeout: LOAD_TIMEOUT_MS },
-  )
+export async function loadCatalog(options: LoadOptions): Promise<LoadCounts> {
+  return inTurn(options.prisma, (transaction) => load(transaction, options))
+}
+
+/** As `loadCatalog` where there is no supply; undefined, and nothing is changed, where there is one. */
+export async function loadIntoEmpty(options: LoadOptions): Promise<LoadCounts | undefined> {
+  return inTurn(options.prisma, async (transaction) => {
+    if ((await transaction.supply.count()) > 0) return undefined
+    return load(transaction, options)
+  })
+}
+
+async function load(transaction: Transaction, options: LoadOptions): Promise<LoadCounts> {
+  const { data, prune = false, onProgress } = options
+  const bidders = await loadBidders(transaction, data.bidders)
+  const loaded = await loadSupplies(transaction, data.supplies, onProgress)
+  const pruned = prune ? await pruneCatalog(transaction, data) : NOTHING_PRUNED
+  const counts = await countRows(transaction, {
+    supplies: { added: loaded.suppliesAdded, removed: pruned.supplies },
+    bidders: { ...bidders, removed: pruned.bidders },
+    links: { added: loaded.linksAdded, removed: loaded.linksRemoved + pruned.links },
+  })
+  const changed = changedRows(counts)
+  // A server's autovacuum would do this in a minute; the embedded database has none.
+  if (changed > ROWS_PER_STATEMENT) await transaction.$executeRaw`ANALYZE supplies, bidders, supply_bidder`
+  if (changed > 0) await transaction.$executeRaw`UPDATE catalog_revision SET revision = revision + 1 WHERE id = 1`
+  return counts
 }
 
 type Transaction = Prisma.TransactionClient
@@ -63,10 +70,16 @@ export const LOAD_TIMEOUT_MS = 3_600_000
 const ROWS_PER_STATEMENT = 20_000
 const NOTHING_PRUNED = { supplies: 0, bidders: 0, links: 0 }
 
-/** Loads are one after the other: this row is locked until the transaction's end. */
-async function lockRevision(transaction: Transaction): Promise<void> {
-  await transaction.$executeRaw`INSERT INTO catalog_revision (id, revision) VALUES (1, 0) ON CONFLICT DO NOTHING`
-  await transaction.$queryRaw`SELECT revision FROM catalog_revision WHERE id = 1 FOR UPDATE`
+/** Loads are one after the other: the revision's row is locked until the transaction's end. */
+async function inTurn<T>(prisma: PrismaClient, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  return prisma.$transaction(
+    async (transaction) => {
+      await transaction.$executeRaw`INSERT INTO catalog_revision (id, revision) VALUES (1, 0) ON CONFLICT DO NOTHING`
+      await transaction.$queryRaw`SELECT revision FROM catalog_revision WHERE id = 1 FOR UPDATE`
+      return work(transaction)
+    },
+    { maxWait: CONNECTION_TIMEOUT_MS, timeout: LOAD_TIMEOUT_MS },
+  )
 }
 
 async function loadBidders(transaction: Transaction, bidders: CatalogData['bidders']) {

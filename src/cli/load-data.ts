@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty'
 import { type CatalogData, readDataFile } from '../catalog/data-file.ts'
-import { LOAD_TIMEOUT_MS, type LoadCounts, loadCatalog } from '../catalog/load.ts'
+import { LOAD_TIMEOUT_MS, type LoadCounts, loadCatalog, loadIntoEmpty } from '../catalog/load.ts'
 import { parseConfig } from '../config.ts'
 import { openDatabase } from '../db/database.ts'
 import { isDatabaseUnavailable, unreachable } from '../db/unavailable.ts'
@@ -22,13 +22,13 @@ export const loadDataCommand = defineCommand({
       const database = await openDatabase(config, { command: 'auction load-data', queryTimeoutMs: LOAD_TIMEOUT_MS })
       const progress = createProgressBar('Loading {bar} {value}/{total} supplies')
       try {
-        const { prisma } = database
-        if (args['if-empty'] && (await prisma.supply.count()) > 0) {
+        const load = args['if-empty'] ? loadIntoEmpty : loadCatalog
+        const counts = await load({ prisma: database.prisma, data, prune: args.prune, onProgress: progress.update })
+        progress.stop()
+        if (counts === undefined) {
           process.stdout.write(`The catalogue has supplies already: ${args.input} was not loaded.\n`)
           return
         }
-        const counts = await loadCatalog({ prisma, data, prune: args.prune, onProgress: progress.update })
-        progress.stop()
         process.stdout.write(`Loaded ${args.input}.\n${formatCounts(counts)}${leftoverHint(counts, data, args.input)}`)
       } catch (error) {
         throw isDatabaseUnavailable(error) ? unreachable(database.connectionString, error, database.embedded) : error

@@ -89,12 +89,13 @@ const RUN = `mutation($input: RunAuctionInput!) {
 
 describe('--help', () => {
   it.each([
-    ['', /serve[\s\S]*run[\s\S]*load-data[\s\S]*generate-input-json[\s\S]*migrate/],
+    ['', /serve[\s\S]*run[\s\S]*load-data[\s\S]*generate-input-json[\s\S]*prepare[\s\S]*migrate/],
     ['serve', /Serve the GraphQL API/],
     ['run', /--supply[\s\S]*--country[\s\S]*--ip[\s\S]*--tmax/],
     ['load-data', /--input/],
     ['generate-input-json', /--output[\s\S]*--supplies[\s\S]*--bidders[\s\S]*--seed/],
     ['load-test', /--url[\s\S]*--duration/],
+    ['prepare', /apply migrations, and give an empty one a generated catalogue/],
     ['migrate', /up[\s\S]*down[\s\S]*status[\s\S]*history/],
     ['migrate up', /--steps[\s\S]*--to/],
     ['migrate down', /--yes/],

@@ -1,13 +1,11 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { describeConfig } from '../../../src/config.ts'
+import { runAuctionCommand } from '../../support/instance.ts'
 import { startPostgres } from '../../support/postgres-server.ts'
 import { hasPostgres } from '../../support/services.ts'
 import { createDatabase, createTestBed } from '../../support/topology.ts'
@@ -42,20 +40,20 @@ describe('docker-compose.yml', async () => {
   const bed = createTestBed()
   afterEach(() => bed.dispose())
 
-  it('should have PostgreSQL, a Redis that keeps its data, a migrate step and two instances behind nginx', () => {
-    expect(Object.keys(services).sort()).toEqual(['app1', 'app2', 'migrate', 'nginx', 'postgres', 'redis'])
+  it('should have PostgreSQL, a Redis that keeps its data, a prepare step and two instances behind nginx', () => {
+    expect(Object.keys(services).sort()).toEqual(['app1', 'app2', 'nginx', 'postgres', 'prepare', 'redis'])
     expect(service('postgres').image).toBe('postgres:17')
     expect(service('redis').image).toBe('redis:7')
     expect(service('redis').command?.join(' ')).toContain('--appendonly yes')
     for (const name of ['postgres', 'redis', 'nginx']) expect(service(name).healthcheck, name).toBeDefined()
     for (const name of ['app1', 'app2']) {
       expect(service(name).depends_on).toMatchObject({
-        migrate: { condition: 'service_completed_successfully' },
+        prepare: { condition: 'service_completed_successfully' },
         redis: { condition: 'service_healthy' },
       })
       expect(service('nginx').depends_on?.[name]).toMatchObject({ condition: 'service_healthy' })
     }
-    expect(service('migrate').depends_on).toMatchObject({ postgres: { condition: 'service_healthy' } })
+    expect(service('prepare').depends_on).toMatchObject({ postgres: { condition: 'service_healthy' } })
     const named = Object.values(services)
       .flatMap((one) => one.volumes ?? [])
       .filter((volume) => !volume.startsWith('.'))
@@ -64,7 +62,7 @@ describe('docker-compose.yml', async () => {
 
   it('should set nothing that the service does not know', () => {
     const known = describeConfig().map(({ name }) => name)
-    for (const name of ['migrate', 'app1', 'app2']) {
+    for (const name of ['prepare', 'app1', 'app2']) {
       expect(known).toEqual(expect.arrayContaining(Object.keys(service(name).environment ?? {})))
     }
   })
@@ -100,26 +98,18 @@ describe('docker-compose.yml', async () => {
     async () => {
       const server = await bed.own(startPostgres())
       const databaseUrl = await createDatabase(server)
-      const directory = await mkdtemp(join(tmpdir(), 'auction-compose-'))
-      await bed.own({ dispose: () => rm(directory, { recursive: true, force: true }) })
-      await installCommand(directory)
-      const { entrypoint = [], command = [] } = service('migrate')
-      const [shell = '', ...options] = entrypoint
-      const script = command[0]?.replaceAll('/tmp/', `${directory}/`) ?? ''
-      const migrate = () =>
-        promisify(execFile)(shell, [...options, script], {
-          env: { PATH: `${directory}:${process.env.PATH}`, DATABASE_URL: databaseUrl },
-        })
+      // As in the image, whose entry point is `auction`.
+      const prepare = () => runAuctionCommand(service('prepare').command ?? [], { DATABASE_URL: databaseUrl })
       const client = new pg.Client(databaseUrl)
       await client.connect()
       await bed.own({ dispose: () => client.end() })
       const countSupplies = async () => Number((await client.query('SELECT count(*) FROM supplies')).rows[0].count)
 
-      await migrate()
+      await prepare()
       expect(await countSupplies()).toBe(10)
 
       await client.query(`DELETE FROM supplies WHERE id NOT IN (SELECT min(id) FROM supplies)`)
-      await migrate()
+      await prepare()
       expect(await countSupplies()).toBe(1)
     },
     60_000,
@@ -128,12 +118,4 @@ describe('docker-compose.yml', async () => {
 
 function text(name: string): Promise<string> {
   return readFile(new URL(name, ROOT), 'utf8')
-}
-
-/** The image's `auction` command, from this build. */
-async function installCommand(directory: string): Promise<void> {
-  const file = join(directory, 'auction')
-  const main = fileURLToPath(new URL('dist/main.js', ROOT))
-  await writeFile(file, `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`)
-  await chmod(file, 0o755)
 }
