@@ -11,6 +11,7 @@ export async function copyCheckout(folder: string): Promise<void> {
 }
 
 const COPIED = [
+  'bin',
   'package.json',
   'package-lock.json',
   'tsconfig.json',

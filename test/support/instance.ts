@@ -49,13 +49,19 @@ export interface Instance {
 /** Environment variables for `auction`; everything else that configures it is left out of the test's own. */
 export type InstanceEnv = Readonly<Record<string, string>>
 
+export interface InstanceOptions {
+  readonly port?: number
+  /** The program, where it is not this project's own build. */
+  readonly main?: string
+}
+
 /**
  * Starts one instance, on a free port unless one is given; resolves when it answers, ready or not.
  * @throws with its output where it ends instead
  */
-export async function startInstance(env: InstanceEnv, options: { readonly port?: number } = {}): Promise<Instance> {
+export async function startInstance(env: InstanceEnv, options: InstanceOptions = {}): Promise<Instance> {
   const port = options.port ?? (await freePort())
-  const child = spawnAuction(['serve'], { LOG_LEVEL: 'info', ...env, PORT: `${port}`, HOST: '127.0.0.1' })
+  const child = spawnAuction(['serve'], { LOG_LEVEL: 'info', ...env, PORT: `${port}`, HOST: '127.0.0.1' }, options.main)
   const log: LogLine[] = []
   const errors: string[] = []
   eachLine(child.stdout, (line) => log.push(parseLogLine(line)))
@@ -113,9 +119,9 @@ export async function runAuctionCommand(args: readonly string[], env: InstanceEn
   return output
 }
 
-function spawnAuction(args: readonly string[], env: InstanceEnv): ChildProcess {
+function spawnAuction(args: readonly string[], env: InstanceEnv, main = MAIN): ChildProcess {
   const { PATH = '', HOME = '' } = process.env
-  return spawn(process.execPath, [MAIN, ...args], {
+  return spawn(process.execPath, [main, ...args], {
     env: { PATH, HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
