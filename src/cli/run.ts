@@ -30,7 +30,7 @@ export const runAuctionCommand = defineCommand({
         disposer.add(() => database.dispose())
         const log = createLog(config.logLevel)
         await prepareCatalog({ config, database, log })
-        const { services, flushCounts, dispose } = await openServices({ config, database, log })
+        const { services, dispose } = await openServices({ config, database, log })
         disposer.add(dispose)
         const result = await services.auctioneer.run({ supplyId, country, ip, tmaxMs })
         if (result.type === 'SUPPLY_NOT_FOUND') {
@@ -43,7 +43,7 @@ export const runAuctionCommand = defineCommand({
           throw new RunError(`Too many requests from ${ip}: try again in ${result.retryAfterMs} ms.`)
         }
         process.stdout.write(`${formatAuction(result.auction)}\n`)
-        await flushCounts(FLUSH_TIMEOUT_MS)
+        await services.stats.flush(FLUSH_TIMEOUT_MS)
       } finally {
         await disposer.dispose()
       }

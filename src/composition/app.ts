@@ -67,7 +67,7 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
       url,
       services,
       dispose: () => {
-        stopping ??= shutDown({ config, log, health, http, webSocket, opened }).finally(() => disposer.dispose())
+        stopping ??= shutDown({ config, log, health, http, webSocket, services }).finally(() => disposer.dispose())
         return stopping
       },
     }
@@ -79,7 +79,7 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
 
 /** What `/readyz` asks: the database, the catalogue, and Redis by purpose where there is one. */
 function dependencyChecks(
-  { services, redis, pendingCounts, limitCounters }: OpenServices,
+  { services, rateLimiter }: OpenServices,
   database: Database,
 ): Record<string, () => DependencyState | Promise<DependencyState>> {
   const kind = database.embedded ? 'embedded' : 'server'
@@ -95,15 +95,8 @@ function dependencyChecks(
         : { status: 'down', supplies, error: 'it is empty: load one with `auction load-data`' }
     },
   }
-  for (const [purpose, connection] of Object.entries(redis)) {
-    const error = () => (connection.state() === 'down' ? { error: connection.lastError()?.message } : {})
-    const counts = () => (purpose === 'stats' ? { pendingCounts: pendingCounts() } : { decided: limitCounters() })
-    checks[`redis.${purpose}`] = () => ({
-      status: connection.state(),
-      kind: connection.isCluster ? 'cluster' : 'single',
-      ...counts(),
-      ...error(),
-    })
+  for (const [purpose, store] of Object.entries({ rateLimit: rateLimiter, stats: services.stats })) {
+    if (store.status().kind !== 'memory') checks[`redis.${purpose}`] = () => ({ ...store.status() })
   }
   return checks
 }

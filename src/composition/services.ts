@@ -10,7 +10,8 @@ import { createDisposer } from '../disposer.ts'
 import type { Services } from '../graphql/context.ts'
 import type { Logger } from '../log.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
-import { createRedisRateLimiter, type RateLimitCounters } from '../rate-limit/redis.ts'
+import { createRedisRateLimiter } from '../rate-limit/redis.ts'
+import type { RateLimiter } from '../rate-limit/types.ts'
 import { createRedis, type RedisConnection } from '../redis/connect.ts'
 import { checkAccepted } from '../redis/refusal.ts'
 import { createMemoryStatsChanges } from '../stats/changes-memory.ts'
@@ -24,13 +25,7 @@ import { createRecorder } from './recorder.ts'
 /** Everything behind the API, with what operators are told of it. */
 export interface OpenServices {
   readonly services: Services
-  /** How the limits in Redis were decided, since the start; undefined where they are in memory. */
-  limitCounters(): Readonly<RateLimitCounters> | undefined
-  readonly redis: Readonly<Record<string, RedisConnection>>
-  /** Counts that are not in the store yet. */
-  pendingCounts(): number
-  /** Commits the counts that wait; resolves with how many are left. */
-  flushCounts(timeoutMs: number): Promise<number>
+  readonly rateLimiter: RateLimiter
   dispose(): Promise<void>
 }
 
@@ -64,22 +59,22 @@ export async function openServices({ config, database, log }: ServicesDependenci
     disposer.add(() => catalog.dispose())
 
     const policy = { max: config.rateLimitMax, windowMs: config.rateLimitWindowMs }
-    const redisLimiter = redis.rateLimit && createRedisRateLimiter({ connection: redis.rateLimit, policy })
-    const rateLimiter = redisLimiter ?? createMemoryRateLimiter({ policy })
+    const rateLimiter: RateLimiter = redis.rateLimit
+      ? createRedisRateLimiter({ connection: redis.rateLimit, policy })
+      : createMemoryRateLimiter({ policy })
     disposer.add(() => rateLimiter.dispose())
 
     const changes: StatsChanges = redis.stats
       ? createRedisStatsChanges({ connection: redis.stats })
       : createMemoryStatsChanges()
     disposer.add(() => changes.dispose())
-    const redisStats =
-      redis.stats &&
-      createRedisStatsStore({
-        connection: redis.stats,
-        changes,
-        onError: (error) => log.error({ err: error }, 'a count cannot be added in Redis: its key holds something else'),
-      })
-    const stats: StatsStore = redisStats ?? createMemoryStatsStore({ changes })
+    const stats: StatsStore = redis.stats
+      ? createRedisStatsStore({
+          connection: redis.stats,
+          changes,
+          onError: (error) => log.error({ err: error }, 'counting in Redis met an error'),
+        })
+      : createMemoryStatsStore({ changes })
     disposer.add(() => stats.dispose())
     const feed = createStatsFeed({
       store: stats,
@@ -103,10 +98,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
     })
     return {
       services: { auctioneer, catalog, stats, feed, prisma },
-      limitCounters: () => redisLimiter?.counters(),
-      redis,
-      pendingCounts: () => redisStats?.pending() ?? 0,
-      flushCounts: async (timeoutMs) => (await redisStats?.flush(timeoutMs)) ?? 0,
+      rateLimiter,
       dispose: () => disposer.dispose(),
     }
   } catch (error) {

@@ -31,6 +31,7 @@ export function createMemoryRateLimiter({
       return retryAfterMs === 0 ? ALLOWED : { isAllowed: false, retryAfterMs, isLocal: false }
     },
     size: () => window.size(),
+    status: () => ({ status: 'up', kind: 'memory' }),
     dispose: async () => {},
   }
 }

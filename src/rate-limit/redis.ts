@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
-import type { RateLimitDecision, RateLimiter, RateLimitPolicy } from './types.ts'
+import { redisStatus } from '../redis/status.ts'
+import type { RateLimitCounters, RateLimitDecision, RateLimiter, RateLimitPolicy } from './types.ts'
 import { createSlidingWindow } from './window.ts'
 
 /** How long Redis may take to answer before this process's own window decides, in milliseconds. */
@@ -15,20 +16,6 @@ export const WAITING_MAX = 10_000
 
 const ALLOWED: RateLimitDecision = Object.freeze({ isAllowed: true, isLocal: false })
 const ALLOWED_LOCALLY: RateLimitDecision = Object.freeze({ isAllowed: true, isLocal: true })
-
-/** How many requests were decided in which way, since the start. */
-export interface RateLimitCounters {
-  /** By Redis. */
-  shared: number
-  /** By this process's own window, because Redis was away or too slow. */
-  local: number
-  /** Refused without asking Redis, because the key was known to be over its limit. */
-  refusedFromMemory: number
-}
-
-export interface RedisRateLimiter extends RateLimiter {
-  counters(): Readonly<RateLimitCounters>
-}
 
 interface Waiting {
   readonly key: string
@@ -56,7 +43,7 @@ export function createRedisRateLimiter({
   readonly connection: RedisConnection
   readonly policy: RateLimitPolicy
   readonly now?: () => number
-}): RedisRateLimiter {
+}): RateLimiter {
   const ask = createAsk(connection, policy)
   const window = createSlidingWindow(policy)
   const counters: RateLimitCounters = { shared: 0, local: 0, refusedFromMemory: 0 }
@@ -159,7 +146,7 @@ export function createRedisRateLimiter({
 
   return {
     take,
-    counters: () => counters,
+    status: () => ({ ...redisStatus(connection), decided: { ...counters } }),
     dispose: async () => {
       const undecided = waiting
       waiting = []

@@ -14,7 +14,28 @@ export interface RateLimiter {
    * @param key what is limited: a `rateLimitKey()` of an IP address
    */
   take(key: string): RateLimitDecision | Promise<RateLimitDecision>
+  /** For health reports. */
+  status(): RateLimiterStatus
   dispose(): Promise<void>
+}
+
+export interface RateLimiterStatus {
+  /** `down`: each process limits by its own window. */
+  readonly status: 'up' | 'down'
+  readonly kind: 'memory' | 'single' | 'cluster'
+  /** How many requests were decided in which way, where there is more than one. */
+  readonly decided?: Readonly<RateLimitCounters>
+  readonly error?: string
+}
+
+/** How many requests were decided in which way, since the start. */
+export interface RateLimitCounters {
+  /** By the shared limiter. */
+  shared: number
+  /** By this process's own window, because the shared one was away or too slow. */
+  local: number
+  /** Refused without asking, because the key was known to be over its limit. */
+  refusedFromMemory: number
 }
 
 export interface RateLimitPolicy {

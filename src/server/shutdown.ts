@@ -13,13 +13,7 @@ export interface ShutdownDependencies {
   readonly health: Health
   readonly http: Server
   readonly webSocket: GraphQLWebSocket
-  readonly opened: {
-    readonly services: Pick<Services, 'auctioneer' | 'feed'>
-    /** Counts that are not in the store yet. */
-    pendingCounts(): number
-    /** Commits the counts that wait; resolves with how many are left. */
-    flushCounts(timeoutMs: number): Promise<number>
-  }
+  readonly services: Pick<Services, 'auctioneer' | 'feed' | 'stats'>
 }
 
 export interface ShutdownReport {
@@ -32,15 +26,15 @@ export interface ShutdownReport {
  * connections. What is not done by `shutdownTimeoutMs` is cut off, and the log says what was drained and what was not.
  */
 export async function shutDown(dependencies: ShutdownDependencies): Promise<ShutdownReport> {
-  const { config, log, health, http, webSocket, opened } = dependencies
-  const { auctioneer, feed } = opened.services
+  const { config, log, health, http, webSocket, services } = dependencies
+  const { auctioneer, feed, stats } = services
   const startedAt = performance.now()
   const deadline = startedAt + config.shutdownTimeoutMs
   const draining = {
     auctions: auctioneer.inFlight(),
     subscribers: feed.subscribers(),
     webSockets: webSocket.connections(),
-    counts: opened.pendingCounts(),
+    counts: stats.pending(),
   }
   health.startShutdown()
   const closed = stopListening(http)
@@ -57,7 +51,7 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<Shut
   await Promise.race([closed, delay(Math.max(0, deadline - performance.now()), undefined, { ref: false })])
   clearInterval(closingIdle)
   http.closeAllConnections()
-  const uncommitted = await opened.flushCounts(Math.max(MIN_FLUSH_MS, deadline - performance.now()))
+  const uncommitted = await stats.flush(Math.max(MIN_FLUSH_MS, deadline - performance.now()))
 
   const left = { auctions: auctioneer.inFlight(), counts: uncommitted }
   const report = { drained: draining, left, tookMs: Math.round(performance.now() - startedAt) }

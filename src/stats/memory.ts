@@ -43,6 +43,9 @@ export function createMemoryStatsStore({
       sortedIds ??= [...supplies.keys()].sort()
       return sortedIds
     },
+    pending: () => 0,
+    flush: async () => 0,
+    status: () => ({ status: 'up', kind: 'memory' }),
     dispose: async () => {},
   }
 }

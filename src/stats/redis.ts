@@ -1,37 +1,37 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
+import { createGroupCommit } from '../commit/group-commit.ts'
+import type { Batch } from '../commit/lane.ts'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
-import { type Batch, createGroupCommit, type GroupCommit } from './group-commit.ts'
+import { redisStatus } from '../redis/status.ts'
 import { fieldsOf, INDEX_KEY, markerKey, parseFields, statsKey } from './redis-keys.ts'
-import { statsOf } from './tally.ts'
-import { type StatsChanges, type StatsStore, StatsUnavailableError, type SupplyStats } from './types.ts'
+import { addToTally, createTally, statsOf, type Tally } from './tally.ts'
+import {
+  type AuctionCount,
+  type StatsChanges,
+  type StatsStore,
+  StatsUnavailableError,
+  type SupplyStats,
+} from './types.ts'
 
 /** How long a read may take, in milliseconds. */
 export const READ_TIMEOUT_MS = 2_000
-/** How often stalled commits are tried again while Redis is up but refuses them, in milliseconds. */
-export const RETRY_INTERVAL_MS = 250
-/** How many stalled commits are tried again at once; only a cluster has more than one. */
-export const RETRIES_IN_PARALLEL_MAX = 64
+/** A commit takes supplies until it has this many countries and bidders, so that no single one keeps Redis long. */
+export const COUNTERS_PER_COMMIT_MAX = 5_000
 /** How many supplies are read in one go. */
 export const SUPPLIES_PER_READ_MAX = 500
 /** How long Redis remembers a writer's last commit: an outage longer than this may count one batch twice. In seconds. */
 export const MARKER_LIFETIME_S = 86_400
-
-export interface RedisStatsStore extends StatsStore {
-  /** How many requests are recorded here and not yet known to be in Redis. */
-  pending(): number
-  /** Commits everything pending; resolves with how many requests are left, none or what `timeoutMs` did not suffice for. */
-  flush(timeoutMs: number): Promise<number>
-}
 
 /**
  * Statistics in Redis, shared by every process that uses it. `record` resolves when the count is in Redis. While Redis is
  * away it returns at once and counts wait in memory, added up by counter; they are committed when it is back. Each count
  * is applied exactly once, also where a connection breaks between a commit and its answer.
  * @param changes is told of every supply whose statistics changed
- * @param onError is told of counters that Redis could not add to, which happens only where their keys hold something else
+ * @param onError is told of counters that Redis could not add to, which happens only where their keys hold something else,
+ *   and of what `changes` throws
  */
 export function createRedisStatsStore({
   connection,
@@ -40,64 +40,41 @@ export function createRedisStatsStore({
 }: {
   readonly connection: RedisConnection
   readonly changes: Pick<StatsChanges, 'publish'>
-  readonly onError?: (error: Error) => void
-}): RedisStatsStore {
+  readonly onError?: (error: unknown) => void
+}): StatsStore {
   const { client, isCluster } = connection
   const script = defineScript(client, 'commitStats', readFileSync(new URL('./commit.lua', import.meta.url), 'utf8'))
   const writerId = randomUUID()
-  /** One for all supplies; on a cluster, where a script's keys must be of one slot, one per supply that has counts. */
-  const commits = new Map<string | undefined, GroupCommit>()
-  const stalled = new Set<GroupCommit>()
   /** The supplies that this process has put into the index since the connection was made. */
   const indexed = new Set<string>()
-  const whenIdle = new Set<() => void>()
-  let sequence = 0
-  let pending = 0
-  let isRetrying = false
-  let isDisposed = false
-  let retryTimer: NodeJS.Timeout | undefined
+  const commit = createGroupCommit<AuctionCount, Tally>({
+    keyOf: ({ supplyId }) => supplyId,
+    merge: addTo,
+    weigh: countersOf,
+    batchWeightMax: COUNTERS_PER_COMMIT_MAX,
+    // A script's keys must be of one slot.
+    laneOf: isCluster ? (supplyId) => supplyId : undefined,
+    isAway: () => connection.state() === 'down',
+    apply: (batch, supplyId) => apply(batch, markerKey(writerId, supplyId)),
+    onCommitted: ({ entries }) => changes.publish(entries.keys()),
+    onError,
+  })
 
   const stopListening = connection.onUp(() => {
     indexed.clear()
-    void retryStalled()
+    commit.retry()
   })
 
-  function commitOf(supplyId: string): GroupCommit {
-    const key = isCluster ? supplyId : undefined
-    let commit = commits.get(key)
-    if (commit === undefined) {
-      const created = createGroupCommit({
-        apply: (batch) => apply(batch, markerKey(writerId, key)),
-        isAway: () => connection.state() === 'down',
-        nextSequence: () => {
-          sequence += 1
-          return sequence
-        },
-        onCommitted: (batch) => {
-          if (isCluster && created.isIdle()) commits.delete(key)
-          committed(batch)
-        },
-        onStalled: () => {
-          stalled.add(created)
-          retryLater()
-        },
-      })
-      commit = created
-      commits.set(key, commit)
-    }
-    return commit
-  }
-
-  async function apply({ sequence, tallies }: Batch, marker: string): Promise<void> {
-    const supplyIds = [...tallies.keys()]
+  async function apply({ sequence, entries }: Batch<Tally>, marker: string): Promise<void> {
+    const supplyIds = [...entries.keys()]
     const known = supplyIds.filter((supplyId) => indexed.has(supplyId))
     const indexing = index(supplyIds.filter((supplyId) => !indexed.has(supplyId)))
     // On one connection Redis sees them in this order anyway. A supply without index entry would never be listed.
     if (isCluster) await indexing
     const keys = [marker]
     const args: (string | number)[] = [sequence, MARKER_LIFETIME_S]
-    for (const [supplyId, tally] of tallies) {
-      const fields = fieldsOf(tally)
+    for (const [supplyId, { value }] of entries) {
+      const fields = fieldsOf(value)
       keys.push(statsKey(supplyId))
       args.push(fields.length / 2)
       for (const field of fields) args.push(field)
@@ -118,32 +95,6 @@ export function createRedisStatsStore({
     if (supplyIds.length === 0) return
     await client.sadd(INDEX_KEY, supplyIds)
     for (const supplyId of supplyIds) indexed.add(supplyId)
-  }
-
-  function committed({ tallies }: Batch): void {
-    for (const tally of tallies.values()) pending -= tally.requests
-    changes.publish(tallies.keys())
-    if (pending > 0) return
-    for (const resolve of whenIdle) resolve()
-  }
-
-  function retryLater(): void {
-    if (!isDisposed) retryTimer ??= setTimeout(retryStalled, RETRY_INTERVAL_MS).unref()
-  }
-
-  async function retryStalled(): Promise<void> {
-    clearTimeout(retryTimer)
-    retryTimer = undefined
-    if (isRetrying) return
-    isRetrying = true
-    const commitsToRetry = [...stalled]
-    while (commitsToRetry.length > 0 && connection.state() === 'up') {
-      const some = commitsToRetry.splice(0, RETRIES_IN_PARALLEL_MAX)
-      for (const commit of some) stalled.delete(commit)
-      await Promise.all(some.map((commit) => commit.retry()))
-    }
-    isRetrying = false
-    if (stalled.size > 0) retryLater()
   }
 
   async function readSome(supplyIds: readonly string[]): Promise<(SupplyStats | undefined)[]> {
@@ -171,10 +122,7 @@ export function createRedisStatsStore({
   }
 
   return {
-    record: (count) => {
-      pending += 1
-      return commitOf(count.supplyId).add(count)
-    },
+    record: (count) => commit.add(count),
     read: (supplyIds) =>
       available(async () => {
         const stats: (SupplyStats | undefined)[] = []
@@ -184,27 +132,34 @@ export function createRedisStatsStore({
         return stats
       }),
     supplyIds: () => available(async () => (await client.smembers(INDEX_KEY)).sort()),
-    pending: () => pending,
-    flush: async (timeoutMs) => {
-      if (pending === 0) return 0
-      void retryStalled()
-      await new Promise<void>((resolve) => {
-        const finish = () => {
-          clearTimeout(timer)
-          whenIdle.delete(finish)
-          resolve()
-        }
-        const timer = setTimeout(finish, timeoutMs)
-        whenIdle.add(finish)
-      })
-      return pending
+    pending: () => commit.pending(),
+    flush: (timeoutMs) => commit.flush(timeoutMs),
+    status: () => {
+      const { pending, isStalled, error } = commit.status()
+      const state = redisStatus(connection)
+      // A Redis that is there and refuses counts does not do what it is for.
+      const refused = isStalled && state.status === 'up'
+      return {
+        ...state,
+        pendingCounts: pending,
+        ...(refused && { status: 'down', error: error instanceof Error ? error.message : 'commits are late' }),
+      }
     },
     dispose: async () => {
-      isDisposed = true
       stopListening()
-      clearTimeout(retryTimer)
+      await commit.dispose()
     },
   }
+}
+
+function addTo(tally: Tally | undefined, count: AuctionCount): Tally {
+  const target = tally ?? createTally()
+  addToTally(target, count)
+  return target
+}
+
+function countersOf(tally: Tally): number {
+  return 1 + tally.countries.size + tally.bidders.size
 }
 
 /** One round trip; on a cluster, whose pipelines must go to one node, one request each. */

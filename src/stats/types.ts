@@ -48,7 +48,22 @@ export interface StatsStore {
    * @throws StatsUnavailableError
    */
   supplyIds(): Promise<readonly string[]>
+  /** How many requests are recorded here and not known to be safe in the store. */
+  pending(): number
+  /** Commits everything pending; resolves with how many requests are left, none or what `timeoutMs` did not suffice for. */
+  flush(timeoutMs: number): Promise<number>
+  /** For health reports. */
+  status(): StatsStoreStatus
   dispose(): Promise<void>
+}
+
+export interface StatsStoreStatus {
+  /** `down`: counts wait in memory, because the store is away or takes none. */
+  readonly status: 'up' | 'down'
+  readonly kind: 'memory' | 'single' | 'cluster'
+  /** `pending()`, where counts can wait at all. */
+  readonly pendingCounts?: number
+  readonly error?: string
 }
 
 /** Tells which supplies' statistics changed, on whichever instance: ids only, never values. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createMemoryRateLimiter } from '../../src/rate-limit/memory.ts'
-import { createRedisRateLimiter, type RedisRateLimiter, SHARED_DEADLINE_MS } from '../../src/rate-limit/redis.ts'
-import type { RateLimitPolicy } from '../../src/rate-limit/types.ts'
+import { createRedisRateLimiter, SHARED_DEADLINE_MS } from '../../src/rate-limit/redis.ts'
+import type { RateLimiter, RateLimitPolicy } from '../../src/rate-limit/types.ts'
 import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
@@ -19,7 +19,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
 
   async function open(
     policy: RateLimitPolicy = POLICY,
-  ): Promise<{ limiter: RedisRateLimiter; connection: RedisConnection }> {
+  ): Promise<{ limiter: RateLimiter; connection: RedisConnection }> {
     const connection = createRedis({ url: redis.url, name: 'test' })
     const limiter = createRedisRateLimiter({ connection, policy })
     opened.push(limiter, connection)
@@ -89,7 +89,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
       expect(decision).toMatchObject({ isAllowed: false, isLocal: false, retryAfterMs: expect.any(Number) })
     }
     expect(await redis.command('info', 'commandstats')).not.toContain('evalsha')
-    expect(other.limiter.counters()).toEqual({ shared: 1, local: 0, refusedFromMemory: 1 })
+    expect(other.limiter.status().decided).toEqual({ shared: 1, local: 0, refusedFromMemory: 1 })
   })
 
   it('should ask for many requests in few calls', async () => {
@@ -121,7 +121,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
 describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
   let redis: RedisServer
   let connection: RedisConnection
-  let limiter: RedisRateLimiter
+  let limiter: RateLimiter
 
   beforeAll(async () => {
     redis = await startRedis()
@@ -140,7 +140,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
     await redis.kill()
     await vi.waitFor(() => expect(connection.state()).toBe('down'))
 
-    const before = limiter.counters().local
+    const before = limiter.status().decided?.local ?? 0
     // What Redis had allowed counts: two are left, not three.
     const decisions = Array.from({ length: 3 }, () => limiter.take('192.0.2.1'))
     expect(decisions).toMatchObject([
@@ -148,7 +148,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
       { isAllowed: true, isLocal: true },
       { isAllowed: false, isLocal: true, retryAfterMs: expect.any(Number) },
     ])
-    expect(limiter.counters().local - before).toBe(3)
+    expect((limiter.status().decided?.local ?? 0) - before).toBe(3)
 
     await redis.start()
     await vi.waitFor(() => expect(connection.state()).toBe('up'), { timeout: 5_000 })

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { createRedisRateLimiter } from '../../src/rate-limit/redis.ts'
 import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
 import { createRedisStatsChanges } from '../../src/stats/changes-redis.ts'
-import { createRedisStatsStore, type RedisStatsStore } from '../../src/stats/redis.ts'
+import { createRedisStatsStore } from '../../src/stats/redis.ts'
+import type { StatsStore } from '../../src/stats/types.ts'
 import { type RedisServer, startRedisCluster } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
 import { describeRateLimiter } from './rate-limit-contract.ts'
@@ -20,7 +21,7 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
     return connection
   }
 
-  async function openStats(): Promise<RedisStatsStore> {
+  async function openStats(): Promise<StatsStore> {
     changed = []
     return createRedisStatsStore({
       connection: await connect(),

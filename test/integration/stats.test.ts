@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { COMMIT_TIMEOUT_MS } from '../../src/commit/lane.ts'
 import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
-import { COMMIT_TIMEOUT_MS } from '../../src/stats/group-commit.ts'
 import { createMemoryStatsStore } from '../../src/stats/memory.ts'
-import { createRedisStatsStore, READ_TIMEOUT_MS, type RedisStatsStore } from '../../src/stats/redis.ts'
-import { type AuctionCount, StatsUnavailableError } from '../../src/stats/types.ts'
+import { createRedisStatsStore, READ_TIMEOUT_MS } from '../../src/stats/redis.ts'
+import { type AuctionCount, type StatsStore, StatsUnavailableError } from '../../src/stats/types.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
@@ -31,11 +31,11 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
   let redis: RedisServer
   let proxy: TcpProxy
   let connection: RedisConnection
-  let store: RedisStatsStore
+  let store: StatsStore
   let changed: string[]
   let errors: Error[]
 
-  async function open(): Promise<RedisStatsStore> {
+  async function open(): Promise<StatsStore> {
     changed = []
     errors = []
     // Through the proxy, whose url is the store's only way to Redis.
@@ -43,7 +43,7 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     store = createRedisStatsStore({
       connection,
       changes: { publish: (supplyIds) => void changed.push(...supplyIds) },
-      onError: (error) => void errors.push(error),
+      onError: (error) => void errors.push(error as Error),
     })
     expect(await connection.whenUp(5_000)).toBe(true)
     return store
@@ -351,6 +351,22 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     expect((await store.read(['supply1', 'supply3'])).map((stats) => stats?.totalRequests)).toEqual([1, 1])
     expect(errors).toHaveLength(1)
     expect(errors[0]?.message).toContain('stats:{supply2} total_reqs')
+  })
+
+  it('should count and answer where telling of it throws, and report that', async () => {
+    await open()
+    const broken = new Error('broken')
+    const reported: unknown[] = []
+    const publish = () => {
+      throw broken
+    }
+    const other = createRedisStatsStore({ connection, changes: { publish }, onError: (error) => reported.push(error) })
+    await other.record(REQUEST)
+    await other.record(REQUEST)
+    expect(await other.flush(1_000)).toBe(0)
+    expect(reported).toEqual([broken, broken])
+    await expectExactly(store, [REQUEST, REQUEST])
+    await other.dispose()
   })
 
   it('should refuse to read, within its time limit, while Redis is away or hangs', async () => {

@@ -82,6 +82,10 @@ describe('import directions', () => {
     expect(offenders(/^(rate-limit|stats)\//, /^(@prisma|pg$|generated|db\/)/)).toEqual([])
   })
 
+  it('should let the group commit know nothing of what it commits', () => {
+    expect(offenders(/^commit\//, /^(?!commit\/)/)).toEqual([])
+  })
+
   it('should let nothing but entry points import the commands', () => {
     expect(offenders(/^(?!cli\/|main\.ts)/, /^cli\//)).toEqual([])
   })
