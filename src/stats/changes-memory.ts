@@ -16,6 +16,7 @@ export function createMemoryStatsChanges(): StatsChanges {
   }
 
   return {
+    isLossy: false,
     publish: (supplyIds) => {
       if (listeners.size === 0) return
       for (const supplyId of supplyIds) changed.add(supplyId)

@@ -32,6 +32,7 @@ export function createRedisStatsChanges({ connection }: { readonly connection: R
   }
 
   return {
+    isLossy: true,
     publish: (supplyIds) => publisher.publish(supplyIds),
     listen: (listener) => {
       const own: Listener = (changed) => listener(changed)

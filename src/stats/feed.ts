@@ -1,3 +1,4 @@
+import { createMissedChanges } from './missed-changes.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 import type { StatsChanges, StatsStore, SupplyStats } from './types.ts'
 
@@ -18,8 +19,8 @@ export interface StatsFeed {
 }
 
 export interface StatsFeedDependencies {
-  readonly store: Pick<StatsStore, 'read' | 'supplyIds'>
-  readonly changes: Pick<StatsChanges, 'listen'>
+  readonly store: Pick<StatsStore, 'read' | 'totals' | 'supplyIds'>
+  readonly changes: Pick<StatsChanges, 'listen' | 'isLossy'>
   /** The ids of all supplies in the catalogue. */
   readonly allSupplyIds: () => Iterable<string>
   /** Called where a read fails; it is tried again. */
@@ -37,13 +38,22 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
   let timer: NodeJS.Timeout | undefined
   let refreshing: Promise<void> | undefined
   let refreshedAtMs = Number.NEGATIVE_INFINITY
+  let lookTimer: NodeJS.Timeout | undefined
   let isDisposed = false
 
-  const stopListening = changes.listen((changed) => {
+  const missed = createMissedChanges({
+    store,
+    knownIds: () => newest.keys(),
+    totalOf: (id) => newest.get(id)?.value.totalRequests ?? 0,
+    // Whoever is being told the first values reads them in its own time.
+    mayBeUnknown: () => [...subscribersToAll].some((subscriber) => !subscriber.isStarting()),
+    onMissed: changed,
+    onError,
+  })
+  const stopListening = changes.listen((ids) => {
     if (subscribers.size === 0) return
-    for (const id of changed === 'all' ? watchedIds() : changed) if (isWatched(id)) stale.add(id)
-    if (changed === 'all' && subscribersToAll.size > 0) void addUnreadIds()
-    scheduleRefresh(REFRESH_INTERVAL_MS)
+    if (ids === 'all') missed.look()
+    else changed(ids)
   })
 
   return {
@@ -64,14 +74,32 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
     async dispose() {
       isDisposed = true
       stopListening()
+      missed.dispose()
       clearTimeout(timer)
+      clearTimeout(lookTimer)
       for (const subscriber of [...subscribers]) await subscriber.return?.()
       await refreshing
     },
   }
 
+  function changed(ids: readonly string[]): void {
+    for (const id of ids) if (isWatched(id)) stale.add(id)
+    scheduleRefresh(REFRESH_INTERVAL_MS)
+  }
+
+  /** While anyone subscribes, looks for what got lost. */
+  function scheduleLook(): void {
+    if (!changes.isLossy || lookTimer || isDisposed || subscribers.size === 0) return
+    lookTimer = setTimeout(() => {
+      lookTimer = undefined
+      if (subscribers.size > 0) missed.look()
+      scheduleLook()
+    }, LOOK_INTERVAL_MS)
+  }
+
   function add(subscriber: Subscriber, ids: ReadonlySet<string> | undefined): void {
     subscribers.add(subscriber)
+    scheduleLook()
     if (!ids) subscribersToAll.add(subscriber)
     for (const id of ids ?? []) {
       const watchers = subscribersBySupply.get(id) ?? new Set()
@@ -97,22 +125,6 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
     return subscribersToAll.size > 0 || subscribersBySupply.has(id)
   }
 
-  function* watchedIds(): Iterable<string> {
-    yield* subscribersBySupply.keys()
-    if (subscribersToAll.size > 0) yield* newest.keys()
-  }
-
-  /** After a gap, supplies that had their first request meanwhile are known to the store alone. */
-  async function addUnreadIds(): Promise<void> {
-    try {
-      for (const id of await store.supplyIds()) stale.add(id)
-    } catch (error) {
-      onError(error)
-      return
-    }
-    scheduleRefresh(REFRESH_INTERVAL_MS)
-  }
-
   /** Every supply of the catalogue, then those that are in the statistics alone. */
   async function* everyId(): AsyncIterable<string> {
     const seen = new Set<string>()
@@ -120,7 +132,12 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
       seen.add(id)
       yield id
     }
-    for (const id of await store.supplyIds()) if (!seen.has(id)) yield id
+    for (let after: string | undefined; ; ) {
+      const page = await store.supplyIds({ first: ID_PAGE, after })
+      for (const id of page) if (!seen.has(id)) yield id
+      if (page.length < ID_PAGE) return
+      after = page.at(-1)
+    }
   }
 
   /** Reads values for a subscriber's start. They count as told, so that the next refresh does not repeat them. */
@@ -192,5 +209,9 @@ export function emptyStats(supplyId: string): SupplyStats {
 const REFRESH_INTERVAL_MS = 100
 /** After a failed read the next one comes this much later, in milliseconds. */
 const RETRY_AFTER_MS = 500
-/** Supplies read in one call. */
-const READ_PAGE = 500
+/** Supplies read in one call: parsing them takes as long as an auction may notice. */
+const READ_PAGE = 100
+/** Ids of supplies read in one call. */
+const ID_PAGE = 1_000
+/** How often what may have been missed is looked for, in milliseconds: with all else, within 5 s it is told. */
+const LOOK_INTERVAL_MS = 3_000

@@ -1,3 +1,4 @@
+import { compareIds } from './id-order.ts'
 import { addToTally, createTally, statsOf, type Tally } from './tally.ts'
 import type { AuctionCount, StatsChanges, StatsStore, SupplyStats } from './types.ts'
 
@@ -16,9 +17,9 @@ export function createMemoryStatsStore({
     string,
     { readonly tally: Tally; stats: SupplyStats | undefined; readonly changed: [string] }
   >()
-
-  /** Sorted; undefined where a supply came since. */
-  let sortedIds: string[] | undefined
+  /** Sorted but for those that came since: sorting what is nearly sorted takes one look at each. */
+  const ids: string[] = []
+  let areSorted = true
 
   return {
     record: (count) => {
@@ -26,7 +27,8 @@ export function createMemoryStatsStore({
       if (supply === undefined) {
         supply = { tally: createTally(), stats: undefined, changed: [count.supplyId] }
         supplies.set(count.supplyId, supply)
-        sortedIds = undefined
+        ids.push(count.supplyId)
+        areSorted = false
       }
       addToTally(supply.tally, count)
       supply.stats = undefined
@@ -39,13 +41,28 @@ export function createMemoryStatsStore({
         supply.stats ??= statsOf(supplyId, supply.tally)
         return supply.stats
       }),
-    supplyIds: async () => {
-      sortedIds ??= [...supplies.keys()].sort()
-      return sortedIds
+    totals: async (supplyIds) => supplyIds.map((supplyId) => supplies.get(supplyId)?.tally.requests ?? 0),
+    supplyIds: async ({ first, after }) => {
+      if (!areSorted) ids.sort(compareIds)
+      areSorted = true
+      const start = after === undefined ? 0 : positionAfter(ids, after)
+      return ids.slice(start, start + first)
     },
     pending: () => 0,
     flush: async () => 0,
     status: () => ({ status: 'up', kind: 'memory' }),
     dispose: async () => {},
   }
+}
+
+/** Where the ids after this one begin. */
+function positionAfter(sortedIds: readonly string[], after: string): number {
+  let low = 0
+  let high = sortedIds.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareIds(sortedIds[middle] ?? '', after) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -1,8 +1,10 @@
 import { MICROS_PER_CENT } from '../money.ts'
 import { type BidderTally, bidderTally, createTally, type Tally } from './tally.ts'
 
-/** The set of all supplies that ever had a request. */
-export const INDEX_KEY = 'stats-supplies'
+/** The sorted set of all supplies that ever had a request. */
+export const INDEX_KEY = 'stats-supply-ids'
+/** The set that earlier versions kept instead. */
+export const FORMER_INDEX_KEY = 'stats-supplies'
 
 /** The hash of one supply's statistics. The braces make its keys share a slot of a cluster. */
 export function statsKey(supplyId: string): string {

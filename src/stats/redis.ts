@@ -6,7 +6,8 @@ import type { Batch } from '../commit/lane.ts'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
 import { redisStatus } from '../redis/status.ts'
-import { fieldsOf, INDEX_KEY, markerKey, parseFields, statsKey } from './redis-keys.ts'
+import { createSupplyIndex } from './redis-index.ts'
+import { fieldsOf, markerKey, parseFields, statsKey } from './redis-keys.ts'
 import { addToTally, createTally, statsOf, type Tally } from './tally.ts'
 import {
   type AuctionCount,
@@ -43,10 +44,10 @@ export function createRedisStatsStore({
   readonly onError?: (error: unknown) => void
 }): StatsStore {
   const { client, isCluster } = connection
-  const script = defineScript(client, 'commitStats', readFileSync(new URL('./commit.lua', import.meta.url), 'utf8'))
+  const commitScript = defineScript(client, 'commitStats', readScript('commit.lua'))
+  const totalsScript = defineScript(client, 'totalsOfStats', readScript('totals.lua'))
   const writerId = randomUUID()
-  /** The supplies that this process has put into the index since the connection was made. */
-  const indexed = new Set<string>()
+  const index = createSupplyIndex(client)
   const commit = createGroupCommit<AuctionCount, Tally>({
     keyOf: ({ supplyId }) => supplyId,
     merge: addTo,
@@ -61,14 +62,14 @@ export function createRedisStatsStore({
   })
 
   const stopListening = connection.onUp(() => {
-    indexed.clear()
+    index.forget()
     commit.retry()
   })
 
   async function apply({ sequence, entries }: Batch<Tally>, marker: string): Promise<void> {
     const supplyIds = [...entries.keys()]
-    const known = supplyIds.filter((supplyId) => indexed.has(supplyId))
-    const indexing = index(supplyIds.filter((supplyId) => !indexed.has(supplyId)))
+    const known = supplyIds.filter((supplyId) => index.has(supplyId))
+    const indexing = index.add(supplyIds.filter((supplyId) => !index.has(supplyId)))
     // On one connection Redis sees them in this order anyway. A supply without index entry would never be listed.
     if (isCluster) await indexing
     const keys = [marker]
@@ -79,22 +80,16 @@ export function createRedisStatsStore({
       args.push(fields.length / 2)
       for (const field of fields) args.push(field)
     }
-    const [answer] = await Promise.all([script(keys, args), indexing])
+    const [answer] = await Promise.all([commitScript(keys, args), indexing])
     const [errors, created] = answer as [string[], number[]]
     // Statistics that begin though their supply was in the index: Redis was emptied, and its index with it.
     if (created.length > 0 && known.length > 0) {
       const begun = new Set(created.map((position) => supplyIds[position - 1]))
-      await index(known.filter((supplyId) => begun.has(supplyId)))
+      await index.add(known.filter((supplyId) => begun.has(supplyId)))
     }
     if (errors.length > 0) {
       onError(new Error(`Some statistics were not counted; delete or rename the keys named here. ${errors.join('; ')}`))
     }
-  }
-
-  async function index(supplyIds: string[]): Promise<void> {
-    if (supplyIds.length === 0) return
-    await client.sadd(INDEX_KEY, supplyIds)
-    for (const supplyId of supplyIds) indexed.add(supplyId)
   }
 
   async function readSome(supplyIds: readonly string[]): Promise<(SupplyStats | undefined)[]> {
@@ -103,6 +98,15 @@ export function createRedisStatsStore({
       const tally = parseFields(hash)
       return tally.requests === 0 ? undefined : statsOf(supplyIds[index] ?? '', tally)
     })
+  }
+
+  async function readTotals(supplyIds: readonly string[]): Promise<number[]> {
+    const keys = supplyIds.map(statsKey)
+    // A script's keys must be of one slot.
+    const totals = isCluster
+      ? await Promise.all(keys.map((key) => client.hget(key, 'total_reqs')))
+      : ((await totalsScript(keys, [])) as (string | null)[])
+    return totals.map(Number)
   }
 
   async function available<T>(read: () => Promise<T>): Promise<T> {
@@ -123,15 +127,9 @@ export function createRedisStatsStore({
 
   return {
     record: (count) => commit.add(count),
-    read: (supplyIds) =>
-      available(async () => {
-        const stats: (SupplyStats | undefined)[] = []
-        for (let start = 0; start < supplyIds.length; start += SUPPLIES_PER_READ_MAX) {
-          stats.push(...(await readSome(supplyIds.slice(start, start + SUPPLIES_PER_READ_MAX))))
-        }
-        return stats
-      }),
-    supplyIds: () => available(async () => (await client.smembers(INDEX_KEY)).sort()),
+    read: (supplyIds) => available(() => inParts(supplyIds, SUPPLIES_PER_READ_MAX, readSome)),
+    totals: (supplyIds) => available(() => inParts(supplyIds, SUPPLIES_PER_READ_MAX, readTotals)),
+    supplyIds: (page) => available(() => index.page(page)),
     pending: () => commit.pending(),
     flush: (timeoutMs) => commit.flush(timeoutMs),
     status: () => {
@@ -150,6 +148,23 @@ export function createRedisStatsStore({
       await commit.dispose()
     },
   }
+}
+
+/** Calls `read` for so many ids at a time, one after the other. */
+async function inParts<T>(
+  supplyIds: readonly string[],
+  size: number,
+  read: (supplyIds: readonly string[]) => Promise<readonly T[]>,
+): Promise<T[]> {
+  const all: T[] = []
+  for (let start = 0; start < supplyIds.length; start += size) {
+    for (const one of await read(supplyIds.slice(start, start + size))) all.push(one)
+  }
+  return all
+}
+
+function readScript(name: string): string {
+  return readFileSync(new URL(name, import.meta.url), 'utf8')
 }
 
 function addTo(tally: Tally | undefined, count: AuctionCount): Tally {

@@ -7,6 +7,8 @@ import type { SupplyStats } from './types.ts'
 export interface Subscriber extends AsyncIterableIterator<SupplyStats> {
   /** Says that a supply has a new value. */
   changed(supplyId: string): void
+  /** Whether it has not been told every first value yet. */
+  isStarting(): boolean
 }
 
 export interface SubscriberOptions {
@@ -39,6 +41,7 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
       dirty.add(supplyId)
       if (reader && !initialValues && !(timer && isHeldBack(supplyId))) tellReady()
     },
+    isStarting: () => initialValues !== undefined,
     next() {
       if (hasEnded) return Promise.resolve(END)
       return new Promise((resolve, reject) => {

@@ -1,3 +1,4 @@
+import { compareIds } from './id-order.ts'
 import type { AuctionCount, SupplyStats } from './types.ts'
 
 /** Counters of one supply that are still being added to. */
@@ -71,5 +72,5 @@ export function statsOf(supplyId: string, tally: Tally): SupplyStats {
 }
 
 function byFirst([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  return compareIds(a, b)
 }

@@ -22,7 +22,10 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
     const store = await open()
     expect(await store.read(['supply1'])).toEqual([undefined])
     expect(await store.read([])).toEqual([])
-    expect(await store.supplyIds()).toEqual([])
+    expect(await store.totals(['supply1'])).toEqual([0])
+    expect(await store.totals([])).toEqual([])
+    expect(await store.supplyIds({ first: 10 })).toEqual([])
+    expect(await store.supplyIds({ first: 10, after: 'supply1' })).toEqual([])
   })
 
   it('should count a request and every outcome', async () => {
@@ -67,7 +70,46 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
     const stats = await store.read(named)
     expect(stats.map((each) => each?.totalRequests)).toEqual([undefined, ...ids.map((_, index) => index + 1)])
     expect(stats.slice(1).map((each) => each?.supplyId)).toEqual(ids)
-    expect(await store.supplyIds()).toEqual([...ids].sort())
+    expect(await store.totals(named)).toEqual([0, ...ids.map((_, index) => index + 1)])
+    expect(await everySupplyId(store)).toEqual([...ids].sort())
+  })
+
+  it('should list supplies by code point, a page after the other, whatever their ids', async () => {
+    const store = await open()
+    // By UTF-16 unit the emoji, whose first is U+D83D, would come before the two ahead of it here.
+    const sorted = [
+      '(',
+      '-',
+      'A',
+      '[',
+      'a',
+      'aa',
+      'a\u{1f600}',
+      'b',
+      'z',
+      'é',
+      '€',
+      '\ue000',
+      '\uffee',
+      '\u{1f600}',
+      '\u{1f601}a',
+    ]
+    for (const supplyId of [...sorted].reverse()) await store.record(unsold(supplyId))
+    expect(await store.supplyIds({ first: 100 })).toEqual(sorted)
+    for (const first of [1, 2, 7]) {
+      const pages: string[] = []
+      for (let page = await store.supplyIds({ first }); page.length > 0; ) {
+        expect(page.length).toBeLessThanOrEqual(first)
+        pages.push(...page)
+        page = await store.supplyIds({ first, after: page.at(-1) })
+      }
+      expect(pages).toEqual(sorted)
+    }
+    // After what is not there.
+    expect(await store.supplyIds({ first: 2, after: 'ab' })).toEqual(['a\u{1f600}', 'b'])
+    expect(await store.supplyIds({ first: 2, after: '' })).toEqual(['(', '-'])
+    expect(await store.supplyIds({ first: 2, after: '\u{10ffff}' })).toEqual([])
+    expect(await store.supplyIds({ first: 0 })).toEqual([])
   })
 
   it('should count exactly what was recorded simultaneously, and tell of each supply', async () => {
@@ -91,6 +133,11 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
 /** A request for which nobody was eligible. */
 function unsold(supplyId: string): AuctionCount {
   return { supplyId, country: 'US', responses: [], priceMicros: 0 }
+}
+
+/** Every supply that had a request, in the store's order. */
+export function everySupplyId(store: Pick<StatsStore, 'supplyIds'>): Promise<readonly string[]> {
+  return store.supplyIds({ first: Number.MAX_SAFE_INTEGER })
 }
 
 /** Requests over a few supplies, bidders and outcomes, in a fixed pseudo-random order. */
@@ -129,7 +176,7 @@ export async function expectExactly(store: StatsStore, counts: readonly AuctionC
   const note = (name: string, amount: number) => {
     if (amount > 0) found[name] = amount
   }
-  for (const stats of await store.read(await store.supplyIds())) {
+  for (const stats of await store.read(await everySupplyId(store))) {
     if (stats === undefined) continue
     note(`${stats.supplyId} requests`, stats.totalRequests)
     for (const { country, requests } of stats.requestsPerCountry) note(`${stats.supplyId} ${country}`, requests)

@@ -7,7 +7,7 @@ import { type AuctionCount, type StatsStore, StatsUnavailableError } from '../..
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
-import { describeStatsStore, expectExactly, randomCounts } from './stats-contract.ts'
+import { describeStatsStore, everySupplyId, expectExactly, randomCounts } from './stats-contract.ts'
 
 const REQUEST: AuctionCount = {
   supplyId: 'supply1',
@@ -79,7 +79,7 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
       'bidder:bidder1:wins': '1',
       'bidder:bidder1:revenue_micros': '10',
     })
-    expect(await redis.command('smembers', 'stats-supplies')).toEqual(['supply1'])
+    expect(await redis.command('zrange', 'stats-supply-ids', '0', '-1')).toEqual(['supply1'])
     const [marker] = (await redis.command('keys', 'stats-commit:*')) as string[]
     expect(Number(await redis.command('ttl', marker ?? ''))).toBeGreaterThan(86_000)
   })
@@ -123,13 +123,41 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     await otherConnection.dispose()
   })
 
+  it('should list what an earlier version put into a set, once, and forget no supply on the way', async () => {
+    await open()
+    await store.record(REQUEST)
+    expect(await everySupplyId(store)).toEqual(['supply1'])
+    const former = Array.from({ length: 2_500 }, (_, index) => `former${index}`)
+    await redis.command('sadd', 'stats-supplies', 'supply1', ...former)
+    const other = createRedis({ url: redis.url, name: 'other' })
+    const upgraded = createRedisStatsStore({ connection: other, changes: { publish: () => {} } })
+    await other.whenUp(5_000)
+    expect(await everySupplyId(upgraded)).toEqual([...former, 'supply1'].sort())
+    expect(await everySupplyId(store)).toHaveLength(2_501)
+    expect(await redis.command('exists', 'stats-supplies')).toBe(0)
+    await upgraded.dispose()
+    await other.dispose()
+  })
+
+  it('should read a page of supplies at the cost of a page', async () => {
+    await open()
+    const members = Array.from({ length: 20_000 }, (_, index) => ['0', `supply${index}`]).flat()
+    await redis.command('zadd', 'stats-supply-ids', ...members)
+    await redis.command('config', 'resetstat')
+    expect(await store.supplyIds({ first: 2, after: 'supply19998' })).toEqual(['supply19999', 'supply2'])
+    const commands = String(await redis.command('info', 'commandstats'))
+    expect(commands).toContain('cmdstat_zrangebylex:calls=1,')
+    const bytes = /total_net_output_bytes:(\d+)/.exec(String(await redis.command('info', 'stats')))
+    expect(Number(bytes?.[1])).toBeLessThan(20_000)
+  })
+
   it('should not list or read a supply that has an index entry alone', async () => {
     await open()
-    await redis.command('sadd', 'stats-supplies', 'ghost')
+    await redis.command('zadd', 'stats-supply-ids', '0', 'ghost')
     expect(await store.read(['ghost'])).toEqual([undefined])
   })
 
-  it.each(['stats-commit', 'stats-supplies'])(
+  it.each(['stats-commit', 'stats-supply-ids'])(
     'should count once where the connection is cut after %s was sent and before its answer',
     async (marker) => {
       await open()
@@ -262,10 +290,17 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     await redis.command('config', 'set', 'maxmemory', '1')
     await store.record(REQUEST)
     expect(store.pending()).toBe(1)
+    expect(store.status()).toMatchObject({
+      status: 'down',
+      kind: 'single',
+      pendingCounts: 1,
+      error: expect.stringMatching(/OOM/),
+    })
     expect(store.record({ ...REQUEST, supplyId: 'supply2' })).toBeUndefined()
     expect(await redis.command('hget', 'stats:{supply1}', 'total_reqs')).toBe('1')
     await redis.command('config', 'set', 'maxmemory', '0')
     await untilCommitted()
+    expect(store.status()).toEqual({ status: 'up', kind: 'single', pendingCounts: 0 })
     await expectExactly(store, [REQUEST, REQUEST, { ...REQUEST, supplyId: 'supply2' }])
   })
 
@@ -316,9 +351,9 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     await open()
     await store.record(REQUEST)
     await redis.command('flushall')
-    expect(await store.supplyIds()).toEqual([])
+    expect(await everySupplyId(store)).toEqual([])
     await store.record(REQUEST)
-    expect(await store.supplyIds()).toEqual(['supply1'])
+    expect(await everySupplyId(store)).toEqual(['supply1'])
   })
 
   it('should list supplies again after Redis lost everything', async () => {
@@ -330,7 +365,7 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     proxy.open()
     await untilUp()
     await store.record(REQUEST)
-    expect(await store.supplyIds()).toEqual(['supply1'])
+    expect(await everySupplyId(store)).toEqual(['supply1'])
     await expectExactly(store, [REQUEST])
   })
 
@@ -382,7 +417,7 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     proxy.close()
     await untilDown()
     await expect(store.read(['supply1'])).rejects.toThrow(StatsUnavailableError)
-    await expect(store.supplyIds()).rejects.toThrow(StatsUnavailableError)
+    await expect(everySupplyId(store)).rejects.toThrow(StatsUnavailableError)
     proxy.open()
     await untilUp()
     expect(await store.read(['supply1'])).toEqual([undefined])

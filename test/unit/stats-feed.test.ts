@@ -20,7 +20,8 @@ describe('the live feed', () => {
     store = createMemoryStatsStore({ changes })
     feed = createStatsFeed({
       store: {
-        supplyIds: () => store.supplyIds(),
+        supplyIds: (page) => store.supplyIds(page),
+        totals: (ids) => store.totals(ids),
         read: (ids) => {
           reads.push([...ids])
           return failing ? Promise.reject(new Error('away')) : store.read(ids)
@@ -160,5 +161,94 @@ describe('the live feed', () => {
     const late = collect(feed.subscribe({ supplyIds: undefined, minIntervalMs: 50 }))
     await late.ended
     expect(late.seen).toEqual([])
+  })
+
+  describe('whose changes can get lost', () => {
+    let totals: string[][]
+    let tell: (changed: readonly string[] | 'all') => void
+
+    beforeEach(async () => {
+      await feed.dispose()
+      totals = []
+      store = createMemoryStatsStore({ changes: { publish: () => {} } })
+      feed = createStatsFeed({
+        store: {
+          supplyIds: (page) => store.supplyIds(page),
+          totals: (ids) => {
+            totals.push([...ids])
+            return failing ? Promise.reject(new Error('away')) : store.totals(ids)
+          },
+          read: (ids) => {
+            reads.push([...ids])
+            return store.read(ids)
+          },
+        },
+        changes: {
+          isLossy: true,
+          listen: (listener) => {
+            tell = listener
+            return () => {}
+          },
+        },
+        allSupplyIds: () => ['supply1', 'supply2'],
+        onError: (error) => errors.push(error),
+      })
+    })
+
+    it('should find what it was not told of, and read that alone', async () => {
+      const { seen } = collect(feed.subscribe({ supplyIds: undefined, minIntervalMs: 50 }))
+      await vi.advanceTimersByTimeAsync(1000)
+      reads.length = 0
+      count('supply2')
+      count('new')
+      await vi.advanceTimersByTimeAsync(5000)
+      expect(seen).toEqual(['supply1:0', 'supply2:0', 'supply2:1', 'new:1'])
+      expect(reads).toEqual([['supply2', 'new']])
+    })
+
+    it('should find it at once where it is said that anything may be missed', async () => {
+      const { seen } = collect(feed.subscribe({ supplyIds: ['supply1', 'supply2'], minIntervalMs: 50 }))
+      await vi.advanceTimersByTimeAsync(1000)
+      reads.length = 0
+      count('supply2')
+      tell('all')
+      await vi.advanceTimersByTimeAsync(100)
+      expect(seen).toEqual(['supply1:0', 'supply2:0', 'supply2:1'])
+      expect(reads).toEqual([['supply2']])
+    })
+
+    it('should look for nothing while nobody subscribes', async () => {
+      await vi.advanceTimersByTimeAsync(10_000)
+      const subscription = feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 50 })
+      collect(subscription)
+      await vi.advanceTimersByTimeAsync(10_000)
+      expect(totals.length).toBeGreaterThan(1)
+      await subscription.return?.()
+      totals.length = 0
+      await vi.advanceTimersByTimeAsync(10_000)
+      tell('all')
+      expect(totals).toEqual([])
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it('should leave the first values of a subscriber to many supplies to its own pace', async () => {
+      for (let index = 0; index < 1000; index++) count(`supply${1000 + index}`)
+      const subscription = feed.subscribe({ supplyIds: undefined, minIntervalMs: 50 })
+      expect((await subscription.next()).value?.supplyId).toBe('supply1')
+      await vi.advanceTimersByTimeAsync(10_000)
+      expect(reads.flat()).toHaveLength(50)
+    })
+
+    it('should try again where the store cannot be read, and say so once', async () => {
+      const { seen } = collect(feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 50 }))
+      await vi.advanceTimersByTimeAsync(1000)
+      failing = true
+      await vi.advanceTimersByTimeAsync(20_000)
+      expect(errors).toHaveLength(1)
+      count('supply1')
+      failing = false
+      await vi.advanceTimersByTimeAsync(1000)
+      expect(seen).toEqual(['supply1:0', 'supply1:1'])
+    })
   })
 })

@@ -1,5 +1,6 @@
 import { toUnits } from '../../money.ts'
 import { emptyStats } from '../../stats/feed.ts'
+import { compareIds } from '../../stats/id-order.ts'
 import type { BidderStats, CountryRequests, SupplyStats } from '../../stats/types.ts'
 import { builder } from '../builder.ts'
 import type { Services } from '../context.ts'
@@ -62,10 +63,11 @@ builder.queryField('stats', (t) =>
     extensions: page({ max: MAX_STATS, sizedBy: ['first'], namedBy: 'supplyIds' }),
     resolve: async (_parent, { supplyIds, first, after }, { services }) => {
       checkSize('first', first, MAX_STATS, 'take further rows with after')
-      const ids = supplyIds ? checkedIds(supplyIds) : await services.stats.supplyIds()
-      const start = after === null || after === undefined ? 0 : ids.findIndex((id) => id > after)
-      const asked = start === -1 ? [] : ids.slice(start, start + first)
-      if (supplyIds) return readNamed(services, asked)
+      if (supplyIds) {
+        const ids = checkedIds(supplyIds).filter((id) => !after || compareIds(id, after) > 0)
+        return readNamed(services, ids.slice(0, first))
+      }
+      const asked = await services.stats.supplyIds({ first, after: after ?? undefined })
       return (await services.stats.read(asked)).filter((stats) => !!stats)
     },
   }),
@@ -108,7 +110,7 @@ async function readNamed(services: Services, ids: readonly string[]): Promise<Su
 
 /** The ids, each once, in order. */
 function checkedIds(supplyIds: readonly string[]): string[] {
-  const ids = [...new Set(supplyIds)].sort()
+  const ids = [...new Set(supplyIds)].sort(compareIds)
   if (ids.length > MAX_STATS) {
     throw badUserInput(`supplyIds may name ${MAX_STATS} supplies at most, not ${ids.length}.`)
   }
