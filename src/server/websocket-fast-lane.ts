@@ -1,65 +1,65 @@
 import type { ExecutionResult } from 'graphql'
-import type { Context } from 'graphql-ws'
+import { CloseCode, type Context } from 'graphql-ws'
 import type { Origin } from '../graphql/context.ts'
-import type { Operation } from '../graphql/operations.ts'
-import { hasParameters, isObject, type Parameters } from '../graphql/parameters.ts'
+import { hasParameters, isObject } from '../graphql/parameters.ts'
 import type { FrontDoor } from './front-door.ts'
 import { encodeResult, UNEXPECTED_BODY } from './json-response.ts'
 
-/** What graphql-ws knows of one connection, once that was acknowledged. */
-export type Connection = Context<Record<string, unknown>, ConnectionExtra>
+/**
+ * Takes one message of a client's; returns false, having done nothing, for those that graphql-ws is to take.
+ * @param connection what graphql-ws knows of the client, once that has introduced itself
+ */
+export type WebSocketFastLane = (message: unknown, connection: Connection | undefined) => boolean
 
-export interface ConnectionExtra {
-  readonly origin: Origin
-  /** Set when the client has introduced itself. */
-  connection?: Connection
-  /** The ids of the subscriptions under way. */
-  readonly subscriptions: Set<string>
-  /** Answers a ping with its payload. */
-  readonly pong: (payload: unknown) => void
-}
+export type Connection = Readonly<Pick<Context, 'acknowledged' | 'subscriptions'>>
 
 export interface WebSocketFastLaneDependencies {
   readonly frontDoor: FrontDoor
   readonly origin: Origin
   readonly send: (data: string) => Promise<void> | void
+  readonly close: (code: number, reason: string) => void
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
 }
 
 /**
- * Answers one client's queries and mutations that are known already, with the messages that graphql-ws would send.
- * Returns false, having done nothing, for every other message: graphql-ws takes those, and all that is wrong.
+ * Answers one client's queries and mutations of known texts with the messages that graphql-ws would send. An operation
+ * belongs to whoever took it, from its `subscribe` to its end: graphql-ws never hears of the ids that are under way here,
+ * so their second `subscribe` and their `complete` are taken here too. An id that graphql-ws has is left to it, and all
+ * that is wrong.
  */
-export function createWebSocketFastLane(
-  dependencies: WebSocketFastLaneDependencies,
-): (message: unknown, connection: Connection | undefined) => boolean {
-  const { frontDoor, origin, send, onUnexpected } = dependencies
+export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependencies): WebSocketFastLane {
+  const { frontDoor, origin, send, close, onUnexpected } = dependencies
+  /** What is to be answered under each id. */
+  const underWay = new Map<string, Promise<ExecutionResult>>()
+
   return (message, connection) => {
     if (!isObject(message)) return false
     const { id, type, payload } = message
-    if (type !== 'subscribe' || typeof id !== 'string' || id === '' || !connection?.acknowledged) return false
-    if (id in connection.subscriptions || !hasParameters(payload)) return false
+    if (typeof id !== 'string') return false
+    if (type === 'complete') return underWay.delete(id)
+    if (type !== 'subscribe' || id === '' || !connection?.acknowledged || !hasParameters(payload)) return false
+    if (underWay.has(id)) {
+      close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`)
+      return true
+    }
+    if (id in connection.subscriptions) return false
     const operation = frontDoor.find(payload.query, payload.operationName)
     if (!operation || operation.type === 'subscription') return false
-    execute(id, operation, payload, connection)
+
+    const result = frontDoor.run(operation, origin, payload.variables)
+    if (result instanceof Promise) void answerLater(id, result)
+    else answer(id, result)
     return true
   }
 
-  function execute(id: string, operation: Operation, { variables }: Parameters, { subscriptions }: Connection): void {
-    const result = frontDoor.run(operation, origin, variables)
-    if (!(result instanceof Promise)) {
-      answer(id, result)
-      return
-    }
-    // Where graphql-ws keeps what is under way, so that it sees an id taken, and takes out one that its client completes.
-    const underWay: AsyncIterable<unknown> = { [Symbol.asyncIterator]: () => NOTHING }
-    subscriptions[id] = underWay
-    void result.then((settled) => {
-      if (subscriptions[id] !== underWay) return
-      delete subscriptions[id]
-      answer(id, settled)
-    })
+  /** An id that its client completes is free at once: its result is not told, nor taken for that of its next operation. */
+  async function answerLater(id: string, result: Promise<ExecutionResult>): Promise<void> {
+    underWay.set(id, result)
+    const settled = await result
+    if (underWay.get(id) !== result) return
+    underWay.delete(id)
+    answer(id, settled)
   }
 
   function answer(id: string, result: ExecutionResult): void {
@@ -69,5 +69,3 @@ export function createWebSocketFastLane(
     void send(`{"id":${quotedId},"type":"complete"}`)
   }
 }
-
-const NOTHING: AsyncIterator<unknown> = { next: () => Promise.resolve({ done: true, value: undefined }) }

@@ -1,22 +1,15 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  type GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-} from 'graphql'
-import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws'
+import type { GraphQLSchema } from 'graphql'
+import { CloseCode, handleProtocols } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Origin } from '../graphql/context.ts'
-import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
 import type { FrontDoor } from './front-door.ts'
-import { formatError, formatResult } from './json-response.ts'
 import { MAX_BODY_BYTES } from './read-body.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
-import { type Connection, type ConnectionExtra, createWebSocketFastLane } from './websocket-fast-lane.ts'
+import { createWebSocketFastLane } from './websocket-fast-lane.ts'
+import { type ConnectionExtra, createWebSocketProtocol } from './websocket-protocol.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
 export interface WebSocketDependencies {
@@ -44,19 +37,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     maxPayload: MAX_BODY_BYTES,
     perMessageDeflate: false,
   })
-  const protocol = makeServer<Record<string, unknown>, ConnectionExtra>({
-    onConnect: (connection) => {
-      connection.extra.connection = connection
-    },
-    execute: frontDoor.execute,
-    subscribe: frontDoor.subscribe,
-    onPing: ({ extra }, payload) => extra.pong(payload),
-    onSubscribe: async (connection, id, payload) =>
-      admit(connection, id, await toExecutionArgs(payload, connection.extra.origin)),
-    onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
-    onNext: (_connection, _id, _payload, _args, result) => result.errors && formatResult(result as ExecutionResult),
-    onError: (_connection, _id, _payload, errors) => errors.map(formatError),
-  })
+  const protocol = createWebSocketProtocol({ schema, yoga, frontDoor, onUnexpected })
 
   http.on('upgrade', upgrade)
   return {
@@ -86,92 +67,44 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     const origin: Origin = { transport: 'websocket', request }
     const stopPinging = keepAlive(socket)
     const send = createSender(socket, connection)
-    const fastLane = createWebSocketFastLane({ frontDoor, origin, send, onUnexpected })
+    const fastLane = createWebSocketFastLane({ frontDoor, origin, send, close, onUnexpected })
     const extra: ConnectionExtra = { origin, subscriptions: new Set(), pong }
-    const closed = protocol.opened(
-      {
-        protocol: socket.protocol,
-        send,
-        close: (code, reason) => socket.close(code, closeReason(reason)),
-        onMessage: (listener) => {
-          socket.on('message', (data) => {
-            const message = parseJson(String(data))
-            if (isServerMessage(message)) {
-              socket.close(CloseCode.BadRequest, 'Invalid message received')
-              return
-            }
-            if (fastLane(message, extra.connection)) return
-            // graphql-ws takes a message that was parsed before, though its types know of text alone.
-            listener(message as string).catch((error) => {
-              onUnexpected(error)
-              socket.close(CloseCode.InternalServerError, 'Internal server error')
-            })
-          })
-        },
-      },
-      extra,
-    )
+    const closed = protocol.opened({ protocol: socket.protocol, send, close, onMessage }, extra)
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
     socket.once('close', (code, reason) => {
       stopPinging()
       void closed(code, String(reason))
     })
 
+    /** @param toProtocol has graphql-ws take a message */
+    function onMessage(toProtocol: (message: string) => Promise<void>): void {
+      socket.on('message', (data) => {
+        const message = parseJson(String(data))
+        if (isServerMessage(message)) return close(CloseCode.BadRequest, 'Invalid message received')
+        if (fastLane(message, extra.connection)) return
+        // It takes a message that was parsed before, though its types know of text alone.
+        toProtocol(message as string).catch((error) => {
+          onUnexpected(error)
+          close(CloseCode.InternalServerError, 'Internal server error')
+        })
+      })
+    }
+
+    function close(code?: number, reason?: string): void {
+      socket.close(code, closeReason(reason))
+    }
+
     function pong(payload: unknown): void {
       try {
         void send(JSON.stringify({ type: 'pong', payload }))
       } catch {
         // Nested too deep to be written, though not to be read.
-        socket.close(CloseCode.BadRequest, 'Invalid message received')
+        close(CloseCode.BadRequest, 'Invalid message received')
       }
     }
   }
-
-  /** Lets a subscription begin where its connection has fewer than it may. */
-  function admit(
-    { extra, subscriptions }: Connection,
-    id: string,
-    args: ExecutionArgs | readonly GraphQLError[],
-  ): ExecutionArgs | readonly GraphQLError[] {
-    if (!('document' in args)) return args
-    if (getOperationAST(args.document, args.operationName)?.operation !== 'subscription') return args
-    if (extra.subscriptions.size >= MAX_SUBSCRIPTIONS) {
-      // One that its client has just completed may still be ending.
-      for (const other of extra.subscriptions) if (!(other in subscriptions)) extra.subscriptions.delete(other)
-    }
-    if (extra.subscriptions.size >= MAX_SUBSCRIPTIONS) return [tooManySubscriptions(MAX_SUBSCRIPTIONS)]
-    extra.subscriptions.add(id)
-    return args
-  }
-
-  /** Takes an operation that is compiled already, or parses and validates it by Yoga's rules. */
-  async function toExecutionArgs(
-    payload: SubscribePayload,
-    origin: Origin,
-  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
-    const { query, operationName, variables } = payload
-    const contextValue = frontDoor.createContext(origin)
-    const args = { schema, operationName: operationName ?? null, variableValues: variables ?? null, contextValue }
-    const known = frontDoor.find(query, operationName)
-    if (known) return { ...args, document: known.document }
-    const enveloped = yoga.getEnveloped({ ...contextValue })
-    try {
-      const document = enveloped.parse(query)
-      if (!getOperationAST(document, operationName)) return [operationUnknown()]
-      const errors = await enveloped.validate(enveloped.schema, document)
-      return errors.length > 0 ? errors.map(toClient) : { ...args, document }
-    } catch (error) {
-      return [toClient(error)]
-    }
-  }
-
-  function toClient(error: unknown): GraphQLError {
-    return toClientError(error, onUnexpected)
-  }
 }
 
-/** The most subscriptions that one connection may have under way. */
-const MAX_SUBSCRIPTIONS = 100
 /** How long clients may take to say goodbye, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000
 const GOING_AWAY = 1001

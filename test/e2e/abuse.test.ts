@@ -39,7 +39,7 @@ describe('a service under abuse', () => {
         }),
       )
     for (let index = 0; index <= 100; index++) subscribe(`s${index}`)
-    await vi.waitFor(() => expect(messages).toHaveLength(101))
+    await vi.waitFor(() => expect(messages).toHaveLength(101), { timeout: 5000 })
     const refused = messages.filter(({ type }) => type === 'error')
     expect(refused).toMatchObject([{ id: 's100', payload: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }] }])
     socket.send('{"id":"s0","type":"complete"}')

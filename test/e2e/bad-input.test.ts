@@ -10,20 +10,29 @@ import {
   openWebSocket,
   send,
 } from '../support/graphql.ts'
-import { lane } from '../support/watched-fast-lane.ts'
+import { openRawWebSocket, type RawWebSocket } from '../support/raw-websocket.ts'
+import { lane, webSocketLane } from '../support/watched-fast-lane.ts'
 
 vi.mock(import('../../src/server/fast-lane.ts'), async (importOriginal) => {
   const { watchFastLane } = await import('../support/watched-fast-lane.ts')
   return watchFastLane(await importOriginal())
 })
 
+vi.mock(import('../../src/server/websocket-fast-lane.ts'), async (importOriginal) => {
+  const { watchWebSocketFastLane } = await import('../support/watched-fast-lane.ts')
+  return watchWebSocketFastLane(await importOriginal())
+})
+
 let app: TestApp
 let webSocket: Client
+let rawWebSocket: RawWebSocket
 beforeAll(async () => {
   app = await startApp({ catalog: SMALL_CATALOG, env: { RATE_LIMIT_MAX: '1000000' } })
   webSocket = openWebSocket(app.graphql)
+  rawWebSocket = await openRawWebSocket(app.graphql)
 })
 afterAll(async () => {
+  rawWebSocket?.dispose()
   await webSocket?.dispose()
   await app?.dispose()
 })
@@ -304,15 +313,23 @@ describe('bad input', () => {
       if (says) expect(resultOf(cold).errors?.[0]?.message).toMatch(says)
     })
 
-    it('should be answered alike over a WebSocket', async () => {
+    it('should be answered alike over a WebSocket, by its lane and by graphql-ws', async () => {
       const request = fresh(template)
       const http = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(request) }
-      const first = await executeOverWebSocket(webSocket, request)
-      const second = await executeOverWebSocket(webSocket, request)
+      const takenBefore = webSocketLane.taken
+      const cold = await rawWebSocket.ask('1', request)
+      expect(webSocketLane.taken - takenBefore, 'taken by the lane at first').toBe(0)
+      // The same id each time: it is free again, whoever had it.
+      const warm = await rawWebSocket.ask('1', request)
+      expect(webSocketLane.taken - takenBefore, 'taken by the lane').toBe(isExecuted ? 1 : 0)
+      const slow = await withoutLane(webSocketLane, () => rawWebSocket.ask('1', request))
+      expect(warm).toEqual(cold)
+      expect(slow).toEqual(cold)
+
+      const result = await executeOverWebSocket(webSocket, request)
       const overHttp = resultOf(await send(app.graphql, http))
-      expect(second).toEqual(first)
-      expect(first.errors).toEqual(overHttp.errors)
-      expect(first.data ?? null).toEqual(overHttp.data ?? null)
+      expect(result.errors).toEqual(overHttp.errors)
+      expect(result.data ?? null).toEqual(overHttp.data ?? null)
     })
   })
 
@@ -548,12 +565,16 @@ describe('bad subscriptions', () => {
   })
 })
 
-async function sendWithoutFastLane(request: HttpRequest, url = app.graphql): Promise<HttpAnswer> {
-  lane.isOn = false
+function sendWithoutFastLane(request: HttpRequest, url = app.graphql): Promise<HttpAnswer> {
+  return withoutLane(lane, () => send(url, request))
+}
+
+async function withoutLane<T>(watched: { isOn: boolean }, ask: () => Promise<T>): Promise<T> {
+  watched.isOn = false
   try {
-    return await send(url, request)
+    return await ask()
   } finally {
-    lane.isOn = true
+    watched.isOn = true
   }
 }
 

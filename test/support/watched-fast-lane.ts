@@ -1,4 +1,5 @@
 import type * as FastLaneModule from '../../src/server/fast-lane.ts'
+import type * as WebSocketFastLaneModule from '../../src/server/websocket-fast-lane.ts'
 
 /** What a test sees of the fast lane, and its switch. */
 export const lane = { isOn: true, taken: 0 }
@@ -11,6 +12,25 @@ export function watchFastLane({ createFastLane }: typeof FastLaneModule): typeof
       return (...args) => {
         if (!lane.isOn || !fastLane(...args)) return false
         lane.taken++
+        return true
+      }
+    },
+  }
+}
+
+/** What a test sees of every WebSocket's lane, and their switch. */
+export const webSocketLane = { isOn: true, taken: 0 }
+
+/** The same of the lane of WebSockets. */
+export function watchWebSocketFastLane({
+  createWebSocketFastLane,
+}: typeof WebSocketFastLaneModule): typeof WebSocketFastLaneModule {
+  return {
+    createWebSocketFastLane: (dependencies) => {
+      const fastLane = createWebSocketFastLane(dependencies)
+      return (...args) => {
+        if (!webSocketLane.isOn || !fastLane(...args)) return false
+        webSocketLane.taken++
         return true
       }
     },

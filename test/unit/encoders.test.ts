@@ -54,6 +54,7 @@ describe.each([
       frontDoor,
       origin: {} as Origin,
       send: (data) => void sent.push(data),
+      close: () => {},
       onUnexpected,
     })
     const connection = { acknowledged: true, subscriptions: {} } as unknown as Connection

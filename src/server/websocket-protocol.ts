@@ -1,0 +1,106 @@
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from 'graphql'
+import { type Context, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
+import type { Origin } from '../graphql/context.ts'
+import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
+import type { FrontDoor } from './front-door.ts'
+import { formatError, formatResult } from './json-response.ts'
+import type { Yoga } from './yoga.ts'
+
+/** What graphql-ws knows of a client, once that has introduced itself. */
+export type Connection = Context<Record<string, unknown>, ConnectionExtra>
+
+/** What we know of a client. */
+export interface ConnectionExtra {
+  readonly origin: Origin
+  /** Set when the client has introduced itself. */
+  connection?: Connection
+  /** The ids of the subscriptions under way. */
+  readonly subscriptions: Set<string>
+  /** Answers a ping with its payload. */
+  readonly pong: (payload: unknown) => void
+}
+
+export interface WebSocketProtocolDependencies {
+  readonly schema: GraphQLSchema
+  readonly yoga: Yoga
+  readonly frontDoor: FrontDoor
+  /** Called with each error that is a bug. */
+  readonly onUnexpected: (error: unknown) => void
+}
+
+/** The graphql-transport-ws protocol as graphql-ws does it, its operations parsed and validated by Yoga's rules. */
+export function createWebSocketProtocol({
+  schema,
+  yoga,
+  frontDoor,
+  onUnexpected,
+}: WebSocketProtocolDependencies): Server<ConnectionExtra> {
+  return makeServer<Record<string, unknown>, ConnectionExtra>({
+    onConnect: (connection) => {
+      connection.extra.connection = connection
+    },
+    execute: frontDoor.execute,
+    subscribe: frontDoor.subscribe,
+    onPing: ({ extra }, payload) => extra.pong(payload),
+    onSubscribe: async (connection, id, payload) => {
+      const args = await toExecutionArgs(payload, connection.extra.origin)
+      return 'document' in args && isSubscription(args) ? limitSubscriptions(connection, id, args) : args
+    },
+    onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
+    onNext: (_connection, _id, _payload, _args, result) => result.errors && formatResult(result as ExecutionResult),
+    onError: (_connection, _id, _payload, errors) => errors.map(formatError),
+  })
+
+  /** Takes an operation that is known already, or parses and validates it. */
+  async function toExecutionArgs(
+    payload: SubscribePayload,
+    origin: Origin,
+  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+    const { query, operationName, variables } = payload
+    const contextValue = frontDoor.createContext(origin)
+    const args = { schema, operationName: operationName ?? null, variableValues: variables ?? null, contextValue }
+    const known = frontDoor.find(query, operationName)
+    if (known) return { ...args, document: known.document }
+    const enveloped = yoga.getEnveloped({ ...contextValue })
+    try {
+      const document = enveloped.parse(query)
+      if (!getOperationAST(document, operationName)) return [operationUnknown()]
+      const errors = await enveloped.validate(enveloped.schema, document)
+      return errors.length > 0 ? errors.map(toClient) : { ...args, document }
+    } catch (error) {
+      return [toClient(error)]
+    }
+  }
+
+  function toClient(error: unknown): GraphQLError {
+    return toClientError(error, onUnexpected)
+  }
+}
+
+function isSubscription({ document, operationName }: ExecutionArgs): boolean {
+  return getOperationAST(document, operationName)?.operation === 'subscription'
+}
+
+/** Lets a subscription begin where its connection has fewer than it may. */
+function limitSubscriptions(
+  { extra, subscriptions }: Connection,
+  id: string,
+  args: ExecutionArgs,
+): ExecutionArgs | readonly GraphQLError[] {
+  if (extra.subscriptions.size >= MAX_SUBSCRIPTIONS) {
+    // One that its client has just completed may still be ending.
+    for (const other of extra.subscriptions) if (!(other in subscriptions)) extra.subscriptions.delete(other)
+  }
+  if (extra.subscriptions.size >= MAX_SUBSCRIPTIONS) return [tooManySubscriptions(MAX_SUBSCRIPTIONS)]
+  extra.subscriptions.add(id)
+  return args
+}
+
+/** The most subscriptions that one connection may have under way. */
+const MAX_SUBSCRIPTIONS = 100
