@@ -1,19 +1,35 @@
-import { type DocumentNode, getVariableValues, visit } from 'graphql'
+import { type DocumentNode, getVariableValues, Kind, type VariableDefinitionNode, visit } from 'graphql'
 import { compileQuery, isCompiledQuery } from 'graphql-jit'
+import type { GraphQLContext } from './context.ts'
 import type { OperationParts } from './interpreted.ts'
-import type { Execution } from './operations.ts'
+import type { Execution, Variables } from './operations.ts'
 import { compileVariableDefaults } from './variable-defaults.ts'
 
-/** An operation compiled by graphql-jit; undefined where that cannot be done. */
-export function compileExecution({ schema, document, definition, results }: OperationParts): Execution | undefined {
+/**
+ * An operation compiled by graphql-jit; undefined where that cannot be done.
+ * @param interpreted the same operation as graphql-js executes it, for variables that graphql-jit mistakes
+ */
+export function compileExecution({
+  schema,
+  document,
+  definition,
+  results,
+  interpreted,
+}: OperationParts & { readonly interpreted: Execution }): Execution | undefined {
   if (hasConditionsAndFragments(document)) return undefined
   const compiled = compileQuery(schema, document, definition.name?.value, { disablingCapturingStackErrors: true })
   if (!isCompiledQuery(compiled)) return undefined
   const { query } = compiled
   const definitions = definition.variableDefinitions ?? []
   const fillDefaults = compileVariableDefaults(schema, definitions)
+  const defaulted = nullableWithDefault(definitions)
+  if (defaulted.length === 0) return run
+  return (context, variables, rootValue) =>
+    defaulted.some((name) => variables?.[name] === null)
+      ? interpreted(context, variables, rootValue)
+      : run(context, variables, rootValue)
 
-  return (context, variables, rootValue) => {
+  function run(context: GraphQLContext, variables: Variables, rootValue?: unknown): ReturnType<Execution> {
     try {
       let result = query(rootValue, context, fillDefaults(variables))
       if (result instanceof Promise) return result.then((settled) => results.finish(settled, context), results.fail)
@@ -32,6 +48,16 @@ export function compileExecution({ schema, document, definition, results }: Oper
       return results.fail(error)
     }
   }
+}
+
+/**
+ * The variables that may be null and have a default, which lets them stand where null is not allowed: given null there,
+ * graphql-jit takes a condition for false and an argument for a bug, where graphql-js refuses them.
+ */
+function nullableWithDefault(definitions: readonly VariableDefinitionNode[]): string[] {
+  return definitions
+    .filter(({ type, defaultValue }) => type.kind !== Kind.NON_NULL_TYPE && defaultValue !== undefined)
+    .map(({ variable }) => variable.name.value)
 }
 
 /** graphql-jit mixes up conditions in fragments that are used more than once, so such documents are not compiled. */

@@ -1,4 +1,13 @@
-import { type DocumentNode, execute, type GraphQLSchema, type OperationDefinitionNode } from 'graphql'
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from 'graphql'
+import type { GraphQLContext } from './context.ts'
+import { badUserInput } from './errors.ts'
 import type { Execution } from './operations.ts'
 import type { Results } from './results.ts'
 
@@ -16,14 +25,28 @@ export function interpretExecution({ schema, document, definition, results }: Op
   return (contextValue, variableValues, rootValue) => {
     try {
       const result = execute({ schema, document, operationName, contextValue, variableValues, rootValue })
-      if (result instanceof Promise)
-        return result.then((settled) => results.finish(settled, contextValue), results.fail)
+      if (result instanceof Promise) return result.then((settled) => finish(settled, contextValue), results.fail)
       // Without data nothing was executed: the variables were refused.
       return 'data' in result
-        ? results.finish(result, contextValue)
+        ? finish(result, contextValue)
         : results.refuseVariables(result.errors ?? [], contextValue)
     } catch (error) {
       return results.fail(error)
     }
   }
+
+  function finish(result: ExecutionResult, context: GraphQLContext): ExecutionResult {
+    return results.finish(result.errors ? { ...result, errors: result.errors.map(toInputError) } : result, context)
+  }
+}
+
+/**
+ * What graphql-js says of an argument that it cannot take: an error of its own, at the argument's value. Of a validated
+ * document only variables can be at fault then, by a null where their default made them fit.
+ */
+export function toInputError(error: GraphQLError): GraphQLError {
+  const cause = error.originalError ?? error
+  if (!(cause instanceof GraphQLError) || cause.extensions.code !== undefined || !cause.nodes) return error
+  const { extensions } = badUserInput(cause.message)
+  return new GraphQLError(cause.message, { nodes: cause.nodes, path: error.path ?? null, extensions })
 }

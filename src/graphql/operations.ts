@@ -79,7 +79,8 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const definition = getOperationAST(document, operationName)
     if (!definition) return undefined
     const parts = { schema, document, definition, results }
-    const run = compileExecution(parts) ?? interpretExecution(parts)
+    const interpreted = interpretExecution(parts)
+    const run = compileExecution({ ...parts, interpreted }) ?? interpreted
     return {
       document,
       type: definition.operation,

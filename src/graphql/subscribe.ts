@@ -1,5 +1,5 @@
 import { createSourceEventStream, type ExecutionResult, type VariableDefinitionNode } from 'graphql'
-import type { OperationParts } from './interpreted.ts'
+import { type OperationParts, toInputError } from './interpreted.ts'
 import type { Execution, Operation, ResultStream, Variables } from './operations.ts'
 
 /**
@@ -41,14 +41,19 @@ export function createSubscribe({
     const errors = stream.errors ?? []
     return errors.every(({ path }) => !path)
       ? results.refuseVariables(errors, context)
-      : results.finish(stream, context)
+      : results.finish({ errors: errors.map(toInputError) }, context)
   }
 }
 
 /** Says which variables are equal, of those that the operation declares; undefined where that cannot be said. */
 function variablesKey(definitions: readonly VariableDefinitionNode[], variables: Variables): string | undefined {
   try {
-    return JSON.stringify(definitions.map(({ variable }) => variables?.[variable.name.value] ?? null))
+    // Null is not the same as left out, where there is a default.
+    return JSON.stringify(
+      definitions.map(({ variable: { name } }) =>
+        variables?.[name.value] === undefined ? [] : [variables[name.value]],
+      ),
+    )
   } catch {
     // Nested too deeply for JSON.stringify; too deeply for a type as well, as will be seen.
     return undefined

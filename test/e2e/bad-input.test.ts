@@ -162,6 +162,18 @@ const ROWS: readonly Row[] = [
         query: 'query($ids: [ID!]) { stats(supplyIds: $ids) { supplyId } }',
         variables: { ids: [{}, null] },
       },
+      'a condition that is null, though it has a default': {
+        query: 'query($d: Boolean = true) { __typename @include(if: $d) }',
+        variables: { d: null },
+      },
+      'a condition within a list that is null, though it has a default': {
+        query: 'query($d: Boolean = false) { supplies { nodes { id @skip(if: $d) } } }',
+        variables: { d: null },
+      },
+      'a page that is null, though its variable has a default': {
+        query: 'query($first: Int = 5) { stats(first: $first) { id } }',
+        variables: { first: null },
+      },
       'a country variable that is unknown': {
         query: 'query($c: CountryCode) { bidders(country: $c) { totalCount } }',
         variables: { c: 'XX' },
@@ -538,6 +550,7 @@ describe('bad requests', () => {
 
 const SUBSCRIBE =
   'subscription($ids: [ID!], $ms: Int! = 250) { statsUpdated(supplyIds: $ids, minIntervalMs: $ms) { supplyId } }'
+const OPTIONAL = 'subscription($ms: Int = 250) { statsUpdated(minIntervalMs: $ms) { supplyId } }'
 
 describe('bad subscriptions', () => {
   it.each([
@@ -545,6 +558,7 @@ describe('bad subscriptions', () => {
     { name: 'minIntervalMs 60001', variables: { ms: 60_001 }, code: 'BAD_USER_INPUT' },
     { name: 'minIntervalMs null', variables: { ms: null }, code: 'BAD_USER_INPUT' },
     { name: 'minIntervalMs as a string', variables: { ms: '250' }, code: 'BAD_USER_INPUT' },
+    { name: 'a default overridden by null', query: OPTIONAL, variables: { ms: null }, code: 'BAD_USER_INPUT' },
     { name: 'an unknown supply', variables: { ids: ['supply1', 'nowhere'] }, code: 'SUPPLY_NOT_FOUND' },
     {
       name: 'more than 1000 supplies',
@@ -552,11 +566,11 @@ describe('bad subscriptions', () => {
       code: 'BAD_USER_INPUT',
     },
     { name: 'an id that is null', variables: { ids: [null] }, code: 'BAD_USER_INPUT' },
-  ])('should refuse $name over WebSocket and SSE alike', async ({ variables, code }) => {
-    const { errors } = await executeOverWebSocket(webSocket, { query: SUBSCRIBE, variables })
+  ])('should refuse $name over WebSocket and SSE alike', async ({ query = SUBSCRIBE, variables, code }) => {
+    const { errors } = await executeOverWebSocket(webSocket, { query, variables })
     const answer = await send(app.graphql, {
       headers: { ...json, accept: 'text/event-stream' },
-      body: JSON.stringify({ query: SUBSCRIBE, variables }),
+      body: JSON.stringify({ query, variables }),
     })
     expect(errors?.map(({ extensions }) => extensions?.code)).toEqual(errors?.map(() => code))
     expect(errors).not.toEqual([])
