@@ -14,41 +14,47 @@ export interface HttpDependencies {
   readonly health: Health
 }
 
-/** The HTTP server, not yet listening: GraphQL on its path, health beside it, and the way there from `/`. */
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Who answers, by method; a HEAD is answered as a GET, without its body. */
+type Route = Readonly<Record<string, Handler>>
+
+/** The HTTP server, not yet listening. */
 export function createHttpServer({ yoga, fastLane, graphiql, health }: HttpDependencies): Server {
+  const routes = new Map<string, Route>([
+    [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: toYoga, [ANY_OTHER]: graphqlByYoga }],
+    ['/', { GET: toGraphQL }],
+    ['/livez', { GET: live }],
+    ['/readyz', { GET: ready }],
+  ])
   const server = createServer((request, response) => {
-    const { url = '/' } = request
-    if (request.method === 'POST' && url === GRAPHQL_PATH) return graphqlPost(request, response)
-    const queryAt = url.indexOf('?')
-    const path = queryAt === -1 ? url : url.slice(0, queryAt)
-    if (path === GRAPHQL_PATH) return graphql(request, response)
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return sendError(response, 404, 'NOT_FOUND', `Nothing is here: GraphQL is at ${GRAPHQL_PATH}.`)
-    }
-    if (path === '/') return void response.writeHead(302, { Location: GRAPHQL_PATH }).end()
-    if (path === '/livez') return sendJson(response, 200, { status: 'ok' })
-    if (path === '/readyz')
-      return void health.check().then((report) => sendJson(response, report.httpStatus, report.body))
-    sendError(response, 404, 'NOT_FOUND', `Nothing is here: GraphQL is at ${GRAPHQL_PATH}.`)
+    const { url = '/', method = 'GET' } = request
+    const route = routes.get(url) ?? routes.get(pathOf(url))
+    const handle = route?.[method === 'HEAD' ? 'GET' : method] ?? route?.[ANY_OTHER] ?? notFound
+    handle(request, response)
   })
   server.headersTimeout = HEADERS_TIMEOUT_MS
   server.requestTimeout = REQUEST_TIMEOUT_MS
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
   return server
 
-  function graphqlPost(request: IncomingMessage, response: ServerResponse): void {
+  /** Parameters in the URL are left to Yoga. */
+  function graphql(request: IncomingMessage, response: ServerResponse): void {
     readBody(request, response, (body) => {
-      if (!fastLane(request, response, body)) handOver(request, response, body)
+      if (request.url !== GRAPHQL_PATH || !fastLane(request, response, body)) handOver(request, response, body)
     })
   }
 
-  function graphql(request: IncomingMessage, response: ServerResponse): void {
-    if (graphiql(request, response)) return
-    if (request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS') {
-      toYoga(request, response)
-    } else {
-      readBody(request, response, (body) => handOver(request, response, body))
-    }
+  function graphqlPage(request: IncomingMessage, response: ServerResponse): void {
+    if (!graphiql(request, response)) toYoga(request, response)
+  }
+
+  function graphqlByYoga(request: IncomingMessage, response: ServerResponse): void {
+    readBody(request, response, (body) => handOver(request, response, body))
+  }
+
+  function ready(_request: IncomingMessage, response: ServerResponse): void {
+    void health.check().then((report) => sendJson(response, report.httpStatus, report.body))
   }
 
   /** Yoga takes a body that was read before from the request's `body`; an empty one it would wait for. */
@@ -69,6 +75,24 @@ export function createHttpServer({ yoga, fastLane, graphiql, health }: HttpDepen
   }
 }
 
+function toGraphQL(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(302, { Location: GRAPHQL_PATH }).end()
+}
+
+function live(_request: IncomingMessage, response: ServerResponse): void {
+  sendJson(response, 200, { status: 'ok' })
+}
+
+function notFound(_request: IncomingMessage, response: ServerResponse): void {
+  sendError(response, 404, 'NOT_FOUND', `Nothing is here: GraphQL is at ${GRAPHQL_PATH}.`)
+}
+
+function pathOf(url: string): string {
+  const queryAt = url.indexOf('?')
+  return queryAt === -1 ? url : url.slice(0, queryAt)
+}
+
+const ANY_OTHER = '*'
 /** How long a request's headers may take to arrive, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000
 /** How long a whole request may take to arrive, in milliseconds. */
