@@ -4,11 +4,11 @@ import { createDisposer } from '../disposer.ts'
 import { createOperations } from '../graphql/operations.ts'
 import { createSchema } from '../graphql/schema/index.ts'
 import type { Logger } from '../log.ts'
-import { admitAll } from '../server/admission.ts'
 import { createFastLane } from '../server/fast-lane.ts'
 import { createFrontDoor } from '../server/front-door.ts'
 import { createGraphiQL } from '../server/graphiql.ts'
 import { createHealth, type DependencyState } from '../server/health.ts'
+import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHttpServer } from '../server/http.ts'
 import { listen } from '../server/listen.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
@@ -50,7 +50,7 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
     const schema = createSchema()
     const onUnexpected = (error: unknown) => log.error({ err: error }, 'unexpected error')
     const operations = createOperations({ schema, onUnexpected })
-    const frontDoor = createFrontDoor({ operations, services, admission: admitAll, onUnexpected })
+    const frontDoor = createFrontDoor({ operations, services, admission: createHeavyGate(), onUnexpected })
     const yoga = createYogaServer({ schema, frontDoor, log, onUnexpected })
     disposer.add(() => yoga.dispose())
     const http = createHttpServer({

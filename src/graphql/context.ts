@@ -4,6 +4,7 @@ import type { Catalog } from '../catalog/types.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { StatsFeed } from '../stats/feed.ts'
 import type { StatsStore } from '../stats/types.ts'
+import type { Pace } from './pace.ts'
 
 /** What resolvers use. */
 export interface Services {
@@ -30,4 +31,6 @@ export interface GraphQLContext {
   readonly origin: Origin
   /** What the response says beside its data, such as a limit decided locally. */
   extensions?: Record<string, unknown>
+  /** Where the operation is heavy: what spreads it over the event loop's turns. */
+  pace?: Pace
 }

@@ -42,6 +42,20 @@ export function rateLimited(retryAfterMs: number): GraphQLError {
   })
 }
 
+/** An operation that found too many heavy ones before it. */
+export function overloaded(retryAfterMs: number): GraphQLError {
+  return new GraphQLError(
+    'Too many large queries are under way: try again later, or ask for smaller pages. Auctions go on.',
+    {
+      extensions: {
+        code: 'OVERLOADED',
+        retryAfterMs,
+        http: { status: 503, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } },
+      },
+    },
+  )
+}
+
 /** A subscription beyond those that one connection may have. */
 export function tooManySubscriptions(max: number): GraphQLError {
   return new GraphQLError(

@@ -8,8 +8,9 @@ import {
 import QuickLRU from 'quick-lru'
 import { compileExecution } from './compiled.ts'
 import type { GraphQLContext } from './context.ts'
+import { executeInTurns } from './in-turns.ts'
 import { interpretExecution } from './interpreted.ts'
-import { type Cost, costOfOperation } from './query-cost.ts'
+import { type Cost, costOfOperation, isHeavy } from './query-cost.ts'
 import { createResults } from './results.ts'
 import { createSubscribe } from './subscribe.ts'
 
@@ -79,12 +80,14 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const definition = getOperationAST(document, operationName)
     if (!definition) return undefined
     const parts = { schema, document, definition, results }
+    const cost = costOfOperation(schema, document, definition)
     const interpreted = interpretExecution(parts)
-    const run = compileExecution({ ...parts, interpreted }) ?? interpreted
+    const make = () => compileExecution({ ...parts, interpreted }) ?? interpreted
+    const run = isHeavy(cost) && definition.operation !== 'subscription' ? executeInTurns(make, results) : make()
     return {
       document,
       type: definition.operation,
-      cost: costOfOperation(schema, document, definition),
+      cost,
       run,
       subscribe: createSubscribe({ ...parts, run }),
     }

@@ -58,6 +58,11 @@ export function costOfOperation(
   return createCosts(schema, (name) => fragments.get(name))(operation)
 }
 
+/** Whether an operation may come to so much that few of its kind may run at a time. */
+export function isHeavy({ values, rows }: Cost): boolean {
+  return values > HEAVY_VALUES || rows > HEAVY_ROWS
+}
+
 function createCosts(
   schema: GraphQLSchema,
   getFragment: (name: string) => FragmentDefinitionNode | null | undefined,
@@ -154,4 +159,7 @@ const ONE_VALUE: Cost = { values: 1, rows: 0, returnsTo: undefined }
 export const MAX_ROWS = 10_000
 /** The most values that an operation may return: a page of a thousand statistics, whole, is some 84,000. */
 export const MAX_VALUES = 100_000
+/** What is below takes a millisecond or two. */
+const HEAVY_VALUES = 2000
+const HEAVY_ROWS = 100
 const INTROSPECTION_LIST_ITEMS = 4

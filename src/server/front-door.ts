@@ -3,6 +3,7 @@ import type { GraphQLContext, Origin, Services } from '../graphql/context.ts'
 import { operationUnknown, toClientError } from '../graphql/errors.ts'
 import type { Operation, Operations, ResultStream, Variables } from '../graphql/operations.ts'
 import type { Admission, Ticket } from './admission.ts'
+import { createTurns } from './turns.ts'
 
 /**
  * The one stage between the transports and the operations: it makes an operation's context of what arrived, has it
@@ -15,6 +16,11 @@ export interface FrontDoor {
   /** Executes a query or mutation. Every error in the result is one that the caller may see. Never throws, never rejects. */
   run(operation: Operation, origin: Origin, variables: Variables): ExecutionResult | Promise<ExecutionResult>
 
+  /**
+   * Waits until a text that is not known may be parsed and validated: one in each turn of the event loop.
+   * @throws GraphQLError OVERLOADED where too many wait
+   */
+  turnToRead(): Promise<void>
   /** The context for Yoga and graphql-ws, which ask for it before they execute. */
   createContext(origin: Origin): GraphQLContext
   /** Executes a validated query or mutation for Yoga and graphql-ws. */
@@ -35,6 +41,7 @@ export function createFrontDoor({ operations, services, admission, onUnexpected 
   return {
     find: operations.find,
     run: (operation, origin, variables) => runAdmitted(operation, createContext(origin), variables),
+    turnToRead: createTurns(),
     createContext,
     execute({ document, operationName, contextValue, variableValues }) {
       const operation = operations.prepare(document, operationName)

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { ExecutionResult, FormattedExecutionResult, GraphQLError, GraphQLFormattedError } from 'graphql'
+import type { EncodedResult } from '../graphql/encode-in-turns.ts'
 import type { ErrorHttp } from '../graphql/errors.ts'
 
 /** The media types a GraphQL result can have. */
@@ -29,7 +30,8 @@ export function sendResult(
 /** A result as JSON; undefined, with the error reported as a bug, where there is none: a text too long for a string. */
 export function encodeResult(result: ExecutionResult, onUnexpected: (error: unknown) => void): string | undefined {
   try {
-    return JSON.stringify(formatResult(result))
+    const { stringify = JSON.stringify } = result as Partial<EncodedResult>
+    return stringify(formatResult(result))
   } catch (error) {
     onUnexpected(error)
     return undefined

@@ -14,14 +14,28 @@ export function createSender(socket: WebSocket, connection: Duplex): (data: stri
     connection.uncork()
   }
 
+  /** One answer may be larger than what a slow client may leave: it does not count as left until it could be taken. */
+  let largeBytes = 0
+  function sendLarge(data: string): Promise<void> {
+    const bytes = Buffer.from(data)
+    largeBytes += bytes.length
+    return new Promise((resolve) => {
+      socket.send(bytes, { binary: false }, () => {
+        largeBytes -= bytes.length
+        resolve()
+      })
+    })
+  }
+
   return (data) => {
     if (socket.readyState !== socket.OPEN) return
-    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) return socket.terminate()
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES + Math.min(largeBytes, MAX_LARGE_BYTES)) return socket.terminate()
     if (!isCorked) {
       isCorked = true
       connection.cork()
       process.nextTick(uncork)
     }
+    if (data.length > HIGH_WATER_BYTES) return sendLarge(data)
     if (socket.bufferedAmount < HIGH_WATER_BYTES) return socket.send(data)
     return new Promise((resolve) => socket.send(data, () => resolve()))
   }
@@ -43,6 +57,8 @@ export function keepAlive(socket: WebSocket): () => void {
 
 /** What a client may leave untaken before it is cut off, in bytes. */
 export const MAX_BUFFERED_BYTES = 1024 * 1024
+/** What a client may leave untaken of large answers beside that, in bytes. */
+const MAX_LARGE_BYTES = 16 * 1024 * 1024
 /** What a client may leave untaken before its subscriptions wait for it, in bytes. */
 const HIGH_WATER_BYTES = 64 * 1024
 /** Each client is pinged so often, and cut off where it did not answer by the next time, in milliseconds. */

@@ -61,8 +61,9 @@ interface NodeContext {
 }
 
 /** Executes through the front door, as the lanes do. */
-function useFrontDoor({ execute, subscribe }: FrontDoor): Plugin {
+function useFrontDoor({ turnToRead, execute, subscribe }: FrontDoor): Plugin {
   return {
+    onParams: () => turnToRead(),
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
     onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
   }
