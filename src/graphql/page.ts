@@ -26,6 +26,25 @@ export function checkSize(name: string, size: number, max: number, remedy: strin
   if (size < 0 || size > max) throw badUserInput(`${name} must be 0 to ${max}, not ${size}: ${remedy}.`)
 }
 
+/** The cursor of a row, from its id. */
+export function cursorOf({ id }: { readonly id: string }): string {
+  return Buffer.from(`${CURSOR_PREFIX}${id}`).toString('base64')
+}
+
+/**
+ * The id that a cursor stands for, where there is one.
+ * @throws GraphQLError BAD_USER_INPUT where it is none
+ */
+export function idOfCursor(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined
+  const text = Buffer.from(cursor, 'base64').toString()
+  if (!text.startsWith(CURSOR_PREFIX)) throw badUserInput(`Invalid cursor: ${cursor}`)
+  return text.slice(CURSOR_PREFIX.length)
+}
+
 function isGiven(size: number | null | undefined): size is number {
   return size !== null && size !== undefined
 }
+
+/** As Pothos begins the cursors of other connections. */
+const CURSOR_PREFIX = 'GPC:S:'

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
-import { dataOf } from '../support/graphql.ts'
+import { dataOf, execute } from '../support/graphql.ts'
 import { nextAddress } from '../support/load.ts'
 
 const SUPPLY_IDS = Object.keys(SMALL_CATALOG.supplies).sort()
@@ -189,6 +189,41 @@ describe('one bidder', () => {
     } while (after !== null)
     expect(seen).toEqual(suppliesOf(id))
   })
+
+  it('should have its supplies walked backwards, beside those of others', async () => {
+    interface Walked {
+      readonly bidders: { readonly nodes: readonly { readonly id: string; readonly supplies: Page }[] }
+    }
+    const seen: string[] = []
+    let before: string | null = null
+    do {
+      const { bidders }: Walked = await query<Walked>(
+        `query($before: String) { bidders { nodes { id supplies(last: 2, before: $before) ${PAGE} } } }`,
+        { before },
+      )
+      for (const { id, supplies } of bidders.nodes) {
+        const all = suppliesOf(id)
+        expect(supplies.totalCount).toBe(all.length)
+        if (before === null) expect(supplies.nodes.map((node) => node.id)).toEqual(all.slice(-2))
+        if (supplies.nodes.length === 0) expect(supplies.pageInfo).toMatchObject({ startCursor: null, endCursor: null })
+      }
+      const { nodes, pageInfo }: Page = bidders.nodes[0]?.supplies ?? ({} as Page)
+      seen.unshift(...nodes.map(({ id }) => id))
+      expect(pageInfo).toMatchObject({ hasNextPage: before !== null, hasPreviousPage: seen.length < 4 })
+      before = pageInfo.hasPreviousPage ? pageInfo.startCursor : null
+    } while (before !== null)
+    expect(seen).toEqual(suppliesOf('acme'))
+  })
+
+  it.each([
+    ['is none', 'nonsense'],
+    ['cannot be stored', Buffer.from('GPC:S:a\0').toString('base64')],
+  ])('should refuse a cursor that %s', async (_name, after) => {
+    const text = 'query($after: String) { bidder(id: "acme") { supplies(after: $after) { nodes { id } } } }'
+    expect(await execute(app.graphql, text, { after })).toMatchObject({
+      errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
+    })
+  })
 })
 
 const STATS = `{
@@ -297,6 +332,22 @@ describe('the number of database queries', () => {
     const ofTwo = await queriesOf(text.replace('$n', '2'))
     expect(ofTwo).toBeGreaterThan(0)
     expect(await queriesOf(text.replace('$n', '5'))).toBe(ofTwo)
+  })
+
+  it.each([
+    ['bidders with one supply each', '{ bidders(first: 6) { nodes { supplies(first: 1) { nodes { id } } } } }'],
+    ['supplies with one bidder each', '{ supplies(first: 5) { nodes { bidders(first: 1) { id } } } }'],
+  ])('should bring no more rows than a page has, of %s', async (_name, text) => {
+    await query(text)
+    const spy = vi.spyOn(pg.Client.prototype, 'query')
+    try {
+      await query(text)
+      const results = await Promise.all(spy.mock.results.map(({ value }) => value as Promise<pg.QueryResult>))
+      // Those of the outer page, then of each one and whether there is another.
+      expect(results.reduce((sum, { rows }) => sum + rows.length, 0)).toBeLessThanOrEqual(6 + 6 * 2 + 1)
+    } finally {
+      spy.mockRestore()
+    }
   })
 
   it('should be none for an auction', async () => {

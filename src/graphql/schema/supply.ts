@@ -1,8 +1,8 @@
-import { prismaConnectionHelpers } from '@pothos/plugin-prisma'
-import { builder, CONNECTION_PAGE, MAX_PAGE_SIZE } from '../builder.ts'
+import { resolveCursorConnection } from '@pothos/plugin-relay'
+import { builder, CONNECTION_PAGE, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../builder.ts'
 import { page } from '../list-size.ts'
 import { loadersOf } from '../loaders.ts'
-import { checkPage, checkSize } from '../page.ts'
+import { checkPage, checkSize, cursorOf, idOfCursor } from '../page.ts'
 import { BidderType } from './bidder.ts'
 import { SupplyStatsType } from './stats.ts'
 
@@ -19,23 +19,13 @@ const SupplyType = builder.prismaObject('Supply', {
         first: t.arg.int({ required: true, defaultValue: MAX_PAGE_SIZE, description: '0 to 100.' }),
       },
       extensions: page({ max: MAX_PAGE_SIZE, sizedBy: ['first'] }),
-      select: ({ country, first }, _context, nestedSelection) => ({
-        bidders: {
-          select: { bidder: nestedSelection(true) },
-          ...(country ? { where: { bidder: { country } } } : {}),
-          orderBy: { bidderId: 'asc' },
-          // What is out of bounds is refused where it is resolved.
-          take: Math.min(Math.max(first, 0), MAX_PAGE_SIZE),
-        },
-      }),
-      resolve: (supply, { first }) => {
+      resolve: ({ id }, { country, first }, context) => {
         checkSize('first', first, MAX_PAGE_SIZE, 'query bidders(country) for all of a country')
-        return supply.bidders.map(({ bidder }) => bidder)
+        return loadersOf(context).bidders.load({ id, page: { country, limit: first } })
       },
     }),
     stats: t.field({
       type: SupplyStatsType,
-      select: { id: true },
       resolve: ({ id }, _args, context) => loadersOf(context).stats.load(id),
     }),
   }),
@@ -60,28 +50,26 @@ const SupplyConnection = builder.connectionObject(
   { name: 'SupplyEdge' },
 )
 
-const suppliesOfBidder = prismaConnectionHelpers(builder, 'SupplyBidder', {
-  cursor: 'supplyId_bidderId',
-  // All that a path from a bidder may select of a supply comes by its id: its bidders would lead back.
-  select: () => ({ supply: { select: { id: true } } }),
-  query: { orderBy: { supplyId: 'asc' } },
-  resolveNode: ({ supply }) => supply,
-})
-
 builder.prismaObjectField(BidderType, 'supplies', (t) =>
   t.connection(
     {
       type: SupplyType,
       description: 'The supplies that may sell to this bidder, by id; first is 20 by default, 100 at most.',
       extensions: CONNECTION_PAGE,
-      select: (args, context, nestedSelection) => ({
-        id: true,
-        supplies: suppliesOfBidder.getQuery(args, context, nestedSelection),
-      }),
-      resolve: (bidder, args, context) => {
+      resolve: async ({ id }, args, context) => {
         checkPage(args)
-        const connection = suppliesOfBidder.resolve(bidder.supplies, args, context, bidder)
-        return { ...connection, totalCount: () => loadersOf(context).supplyCounts.load(bidder.id) }
+        const loaders = loadersOf(context)
+        const connection = await resolveCursorConnection<Promise<readonly { readonly id: string }[]>>(
+          { args, defaultSize: DEFAULT_PAGE_SIZE, maxSize: MAX_PAGE_SIZE, toCursor: cursorOf },
+          ({ after, before, limit, inverted }) =>
+            loaders.supplies.load({
+              id,
+              page: { after: idOfCursor(after), before: idOfCursor(before), limit, inverted },
+            }),
+        )
+        // An empty page has no cursors, not empty ones.
+        const pageInfo = connection.edges.length > 0 ? connection.pageInfo : { ...connection.pageInfo, ...NO_CURSORS }
+        return { ...connection, pageInfo, totalCount: () => loaders.supplyCounts.load(id) }
       },
     },
     SupplyConnection,
@@ -114,3 +102,5 @@ builder.queryField('supply', (t) =>
     resolve: (query, _parent, { id }, { services }) => services.prisma.supply.findUnique({ ...query, where: { id } }),
   }),
 )
+
+const NO_CURSORS = { startCursor: null, endCursor: null }
