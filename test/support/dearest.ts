@@ -1,149 +1,158 @@
 import { Agent, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { nextAddress } from './load.ts'
 
 const STATS = `id supplyId totalRequests requestsPerCountry { country requests }
   bidders { bidderId wins losses noBids timeouts totalRevenue }`
 
-/** The dearest operations that the cost rule lets pass, by what they are, on a catalogue with `bidder0` and further. */
-export const DEAREST: Readonly<Record<string, string>> = {
-  'a whole page of statistics': `{ stats { ${STATS} } }`,
-  'supplies with bidders and statistics': `{ supplies(first: 100) { nodes { id bidders(first: 98) { id country } stats { ${STATS} } } } }`,
-  'bidders with supplies':
-    '{ bidders(first: 99) { nodes { id country supplies(first: 100) { totalCount nodes { id } } } } }',
-  'supplies of a bidder with statistics': `{ bidder(id: "bidder0") { supplies(first: 100) { totalCount edges { cursor node { id stats { ${STATS} } } } } } }`,
-  'pages of supplies, by aliases': `{ ${aliases(11, (n) => `supplies(${n % 2 ? 'last' : 'first'}: 100) { totalCount nodes { id stats { ${STATS} } } }`)} }`,
-  'pages of bidders’ supplies, by aliases': `{ ${aliases(15, (n) => `bidder(id: "bidder${n}") { supplies(last: 100) { totalCount nodes { id stats { ${STATS.split('bidders')[0]} } } } }`)} }`,
-  'few statistics of many supplies, by aliases': `{ ${aliases(9, () => 'stats { id totalRequests requestsPerCountry { requests } }')} }`,
-}
+/** The dearest operations that the cost rule lets pass, on a catalogue with `bidder0` and further. */
+export const DEAREST: readonly string[] = [
+  `{ stats { ${STATS} } }`,
+  `{ supplies(first: 100) { nodes { id bidders(first: 98) { id country } stats { ${STATS} } } } }`,
+  '{ bidders(first: 99) { nodes { id country supplies(first: 100) { totalCount nodes { id } } } } }',
+  `{ bidder(id: "bidder0") { supplies(first: 100) { totalCount edges { cursor node { id stats { ${STATS} } } } } } }`,
+  `{ ${aliases(11, (n) => `supplies(${n % 2 ? 'last' : 'first'}: 100) { totalCount nodes { id stats { ${STATS} } } }`)} }`,
+  `{ ${aliases(15, (n) => `bidder(id: "bidder${n}") { supplies(last: 100) { totalCount nodes { id stats { totalRequests requestsPerCountry { requests } } } } }`)} }`,
+  `{ ${aliases(7, () => 'stats { id totalRequests requestsPerCountry { requests } }')} }`,
+]
 
-/** What became of many operations. */
-export interface DearAnswers {
-  /** How many there were of each outcome: a status, with its error code where it has one. */
-  readonly outcomes: Map<string, number>
-  bytes: number
-  readonly latenciesMs: number[]
-}
-
-export function noAnswers(): DearAnswers {
-  return { outcomes: new Map(), bytes: 0, latenciesMs: [] }
-}
+/** How many operations came out how: a status with its error's code, or what a WebSocket was sent. */
+export type Outcomes = Map<string, number>
 
 /** Posts an operation and drains the answer without parsing it, for it may have megabytes. */
-export function postDrained(agent: Agent, url: string, query: string, answers: DearAnswers): Promise<void> {
-  const body = JSON.stringify({ query })
-  const sentAt = performance.now()
+export async function postDrained(agent: Agent, url: string, query: string, outcomes: Outcomes): Promise<void> {
+  const { status, start } = await post(agent, url, { query })
+  count(outcomes, `${status} ${codeIn(start)}`.trim())
+}
+
+/** Sends operations over one WebSocket, all at once; resolves when each is complete or refused. */
+export function askDrained(url: string, queries: readonly string[], outcomes: Outcomes): Promise<void> {
+  let left = queries.length
+  return overWebSocket(url, queries, (message) => {
+    const code = codeIn(message)
+    if (code) count(outcomes, code)
+    const isEnd = message.includes('"type":"complete"') || message.includes('"type":"error"')
+    if (!isEnd) return false
+    if (message.includes('"type":"complete"')) count(outcomes, 'complete')
+    left -= 1
+    return left === 0
+  }).then((closed) => {
+    if (left > 0) count(outcomes, `closed with ${closed}`)
+  })
+}
+
+/** Begins subscriptions to all supplies over one WebSocket, all at once; resolves when each was told of every supply. */
+export async function startDrained(url: string, starts: number, supplies: number, outcomes: Outcomes): Promise<void> {
+  let values = 0
+  const queries = Array.from({ length: starts }, () => `subscription { statsUpdated { ${STATS} } }`)
+  const closed = await overWebSocket(url, queries, (message) => {
+    const code = codeIn(message)
+    if (code) count(outcomes, code)
+    values += 1
+    return values === starts * supplies
+  })
+  count(outcomes, values === starts * supplies ? 'all told' : `closed with ${closed}`)
+}
+
+/** Runs an auction for each, some at a time. */
+export async function runEach(url: string, pairs: readonly (readonly [string, string])[]): Promise<void> {
+  const agent = new Agent({ keepAlive: true })
+  const left = pairs.values()
+  const work = async () => {
+    for (const [supplyId, country] of left) await post(agent, url, auction(supplyId, country))
+  }
+  await Promise.all(Array.from({ length: 16 }, work))
+  agent.destroy()
+}
+
+/**
+ * Runs an auction every few milliseconds until something is done, whatever became of the ones before.
+ * @returns how long after it was due each was answered, in milliseconds
+ * @throws where one was not answered
+ */
+export async function probeAuctions(
+  url: string,
+  supplyIds: readonly string[],
+  done: Promise<unknown>,
+): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true })
+  let isDone = false
+  const end = () => {
+    isDone = true
+  }
+  void done.then(end, end)
+  const latenciesMs: Promise<number>[] = []
+  let dueAt = performance.now()
+  for (let index = 0; !isDone; index += 1) {
+    dueAt += PROBE_INTERVAL_MS
+    await delay(Math.max(0, dueAt - performance.now()))
+    latenciesMs.push(probe(supplyIds[index % supplyIds.length] ?? '', dueAt))
+  }
+  await done
+  const all = await Promise.all(latenciesMs)
+  agent.destroy()
+  return all
+
+  async function probe(supplyId: string, at: number): Promise<number> {
+    const { status, start } = await post(agent, url, auction(supplyId, 'US'))
+    if (status !== 200 || codeIn(start)) throw new Error(`An auction was answered with ${status}: ${start}`)
+    return performance.now() - at
+  }
+}
+
+/** The value below which that share of the values is. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+}
+
+function auction(supplyId: string, country: string): unknown {
+  return {
+    query: `mutation ($input: RunAuctionInput!) {
+      runAuction(input: $input) { __typename ... on Auction { id price responses { bidderId outcome } } }
+    }`,
+    variables: { input: { supplyId, country, ip: nextAddress(), tmax: 100 } },
+  }
+}
+
+/** Posts and drains; status 0 where no whole answer came. */
+function post(agent: Agent, url: string, payload: unknown): Promise<{ status: number; start: string }> {
+  const body = JSON.stringify(payload)
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
   return new Promise((resolve) => {
-    const end = (outcome: string) => {
-      answers.latenciesMs.push(performance.now() - sentAt)
-      count(answers, outcome)
-      resolve()
-    }
-    const sent = request(url, {
-      agent,
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-    })
-    sent.on('error', (error) => end(String(error)))
+    const sent = request(url, { agent, method: 'POST', headers })
+    sent.on('error', (error) => resolve({ status: 0, start: String(error) }))
     sent.on('response', (response) => {
       let start = ''
       response.on('data', (part: Buffer) => {
-        answers.bytes += part.length
-        if (start.length < 2000) start += part.toString('latin1', 0, 2000)
+        if (start.length < START_BYTES) start += part.toString('latin1', 0, START_BYTES)
       })
-      response.on('error', (error) => end(String(error)))
-      response.on('end', () => end(`${response.statusCode} ${codeIn(start)}`.trim()))
+      response.on('error', (error) => resolve({ status: 0, start: String(error) }))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, start }))
     })
     sent.end(body)
   })
 }
 
-/** Sends operations over one WebSocket, all at once; resolves when each is complete or refused. */
-export async function askDrained(url: string, queries: readonly string[], answers: DearAnswers): Promise<void> {
-  const socket = new WebSocket(url, 'graphql-transport-ws', { skipUTF8Validation: true })
-  await new Promise<void>((resolve) => {
-    let left = queries.length
-    const end = (outcome: string) => {
-      count(answers, outcome)
-      left -= 1
-      if (left === 0) socket.close()
-    }
-    socket.on('close', (code) => {
-      while (left > 0) end(`closed ${code}`)
-      resolve()
-    })
-    socket.on('open', () => socket.send('{"type":"connection_init"}'))
-    socket.on('message', (data: Buffer) => {
-      answers.bytes += data.length
-      const start = data.toString('latin1', 0, 2000)
-      if (start.includes('"connection_ack"')) {
-        queries.forEach((query, id) => {
-          socket.send(JSON.stringify({ id: `${id}`, type: 'subscribe', payload: { query } }))
-        })
-      } else if (start.includes('"type":"error"')) end(`error ${codeIn(start)}`)
-      else if (start.includes('"type":"complete"')) end('complete')
-      else if (codeIn(start)) count(answers, `next ${codeIn(start)}`)
-    })
-    socket.on('error', () => {})
-  })
-}
-
-const RUN_AUCTION = `mutation ($input: RunAuctionInput!) {
-  runAuction(input: $input) { __typename ... on Auction { id price responses { bidderId outcome } } }
-}`
-
-/**
- * Runs an auction every few milliseconds, whatever became of the ones before, and gives how long after it was due each was
- * answered.
- */
-export async function probeAuctions(
+/** Sends operations all at once, and closes when `onMessage` says that it is enough; gives the code it was closed with. */
+function overWebSocket(
   url: string,
-  {
-    supplyIds,
-    durationMs,
-    whileRunning,
-  }: { supplyIds: readonly string[]; durationMs?: number; whileRunning?: Promise<unknown> },
-): Promise<{ latenciesMs: number[]; failed: number }> {
-  const agent = new Agent({ keepAlive: true })
-  const latenciesMs: number[] = []
-  let failed = 0
-  let isRunning = true
-  const until = whileRunning ?? new Promise((resolve) => setTimeout(resolve, durationMs))
-  void until.then(() => {
-    isRunning = false
+  queries: readonly string[],
+  onMessage: (start: string) => boolean,
+): Promise<number> {
+  const socket = new WebSocket(url, 'graphql-transport-ws', { skipUTF8Validation: true })
+  socket.on('error', () => {})
+  socket.on('open', () => socket.send('{"type":"connection_init"}'))
+  socket.on('message', (data: Buffer) => {
+    const start = data.toString('latin1', 0, START_BYTES)
+    if (start.includes('"connection_ack"')) {
+      for (const [id, query] of queries.entries()) {
+        socket.send(JSON.stringify({ id: `${id}`, type: 'subscribe', payload: { query } }))
+      }
+    } else if (onMessage(start)) socket.close()
   })
-  const asked: Promise<void>[] = []
-  let dueAt = performance.now()
-  for (let index = 0; isRunning; index += 1) {
-    dueAt = Math.max(dueAt + PROBE_INTERVAL_MS, performance.now() - 1000)
-    const waitMs = dueAt - performance.now()
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
-    asked.push(one(supplyIds[index % supplyIds.length] ?? '', dueAt))
-  }
-  await Promise.all(asked)
-  agent.destroy()
-  return { latenciesMs, failed }
-
-  async function one(supplyId: string, at: number): Promise<void> {
-    const input = { supplyId, country: 'US', ip: nextAddress(), tmax: 100 }
-    const body = JSON.stringify({ query: RUN_AUCTION, variables: { input } })
-    const ok = await new Promise<boolean>((resolve) => {
-      const sent = request(url, {
-        agent,
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-      })
-      sent.on('error', () => resolve(false))
-      sent.on('response', (response) => {
-        response.resume()
-        response.on('error', () => resolve(false))
-        response.on('end', () => resolve(response.statusCode === 200))
-      })
-      sent.end(body)
-    })
-    if (ok) latenciesMs.push(performance.now() - at)
-    else failed += 1
-  }
+  return new Promise((resolve) => socket.on('close', resolve))
 }
 
 function aliases(times: number, field: (index: number) => string): string {
@@ -154,8 +163,10 @@ function codeIn(text: string): string {
   return /"code":"(\w+)"/.exec(text)?.[1] ?? ''
 }
 
-function count({ outcomes }: DearAnswers, outcome: string): void {
+function count(outcomes: Outcomes, outcome: string): void {
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
 }
 
 const PROBE_INTERVAL_MS = 5
+/** As much of an answer is looked at. */
+const START_BYTES = 2000
