@@ -36,7 +36,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadRun> {
  * (coordinated omission).
  */
 function runAtRate(options: LoadOptions, ratePerSecond: number): Promise<LoadRun> {
-  const { transport, nextRequest, durationMs } = options
+  const { durationMs } = options
   const total = Math.max(1, Math.floor((durationMs / 1000) * ratePerSecond))
   const startedAt = performance.now()
   const endsAt = startedAt + durationMs
@@ -48,16 +48,11 @@ function runAtRate(options: LoadOptions, ratePerSecond: number): Promise<LoadRun
     tick()
 
     function tick(): void {
-      if (flights.ended()) return
       const now = performance.now()
-      while (sent < total && dueAt(sent) <= now && flights.count() < MAX_IN_FLIGHT) {
-        const request = nextRequest()
-        if (!request) {
-          flights.end(0)
-          return
-        }
-        transport.send(request, flights.start(dueAt(sent++)))
+      while (sent < total && dueAt(sent) <= now && flights.count() < MAX_IN_FLIGHT && !flights.ended()) {
+        flights.send(dueAt(sent++))
       }
+      if (flights.ended()) return
       if (sent === total || now >= endsAt) {
         flights.end(total - sent)
         return
@@ -71,9 +66,8 @@ function runAtRate(options: LoadOptions, ratePerSecond: number): Promise<LoadRun
 }
 
 function runConcurrently(options: LoadOptions, concurrency: number): Promise<LoadRun> {
-  const { transport, nextRequest, durationMs } = options
   return new Promise((resolve) => {
-    const timer = setTimeout(() => flights.end(0), durationMs)
+    const timer = setTimeout(() => flights.end(0), options.durationMs)
     const flights = createFlights(options, performance.now(), (run) => {
       clearTimeout(timer)
       resolve(run)
@@ -82,15 +76,8 @@ function runConcurrently(options: LoadOptions, concurrency: number): Promise<Loa
 
     function send(): void {
       if (flights.ended()) return
-      const request = nextRequest()
-      if (!request) {
-        flights.end(0)
-        return
-      }
-      const onAnswer = flights.start(performance.now())
-      transport.send(request, (answer) => {
-        onAnswer(answer)
-        if (answer.isDisconnected) setTimeout(send, RETRY_DELAY_MS)
+      flights.send(performance.now(), ({ isDisconnected }) => {
+        if (isDisconnected) setTimeout(send, RETRY_DELAY_MS)
         else send()
       })
     }
@@ -98,7 +85,8 @@ function runConcurrently(options: LoadOptions, concurrency: number): Promise<Loa
 }
 
 /** Requests under way: records each answer, and at the end waits for those still to come, for a time. */
-function createFlights({ recorder, signal }: LoadOptions, startedAt: number, onDone: (run: LoadRun) => void) {
+function createFlights(options: LoadOptions, startedAt: number, onDone: (run: LoadRun) => void) {
+  const { transport, nextRequest, recorder, signal } = options
   let count = 0
   let lastAnswerAt = startedAt
   let unsent: number | undefined
@@ -109,15 +97,22 @@ function createFlights({ recorder, signal }: LoadOptions, startedAt: number, onD
   return {
     count: () => count,
     ended: () => unsent !== undefined,
-    start(from: number): (answer: Answer) => void {
+    /** Sends the next request, whose latency counts from that time; where there is none, the run ends. */
+    send(from: number, onAnswer?: (answer: Answer) => void): void {
+      const request = nextRequest()
+      if (!request) {
+        end(0, DRAIN_MS)
+        return
+      }
       count++
-      return (answer) => {
+      transport.send(request, (answer) => {
         count--
         if (isDone) return
         lastAnswerAt = performance.now()
         recorder.record(answer, lastAnswerAt - from)
         if (count === 0 && unsent !== undefined) finish()
-      }
+        else onAnswer?.(answer)
+      })
     },
     end: (left: number) => end(left, DRAIN_MS),
   }
