@@ -75,9 +75,11 @@ describe('auction migrate and prisma migrate', { timeout: TIMEOUT_MS }, () => {
     const upToDate = `Current: ${second}\nThe database is up to date.\n`
     expect(await auction('status')).toEqual({ code: 0, stdout: upToDate, stderr: '' })
     expect((await auction('down', '--to', 'base', '--yes')).stdout).toBe(`undone ${second}\nundone ${first}\n`)
-    expect((await auction('status')).stdout).toBe(
-      `Current: none\nNot applied (2), apply with \`auction migrate up\`:\n  ${first}\n  ${second}\n`,
-    )
+    expect(await auction('status')).toEqual({
+      code: 1,
+      stdout: `Current: none\nNot applied (2), apply with \`auction migrate up\`:\n  ${first}\n  ${second}\n`,
+      stderr: '',
+    })
     expect((await prisma('reset', '--force')).stdout).toContain('Database reset successful')
     expect((await auction('status')).stdout).toBe(upToDate)
   }
@@ -85,6 +87,7 @@ describe('auction migrate and prisma migrate', { timeout: TIMEOUT_MS }, () => {
   it('should agree on the embedded database, which each process opens for itself', async () => {
     const { auction, prisma } = commandsFor({ DATA_DIR: join(folder.path, 'alone') })
     expect((await auction('up', '--steps', '1')).stdout).toBe(`applied ${first}\n`)
+    expect(await auction('status')).toMatchObject({ code: 1, stdout: expect.stringContaining('Not applied (1)') })
     expect((await prisma('status')).stdout).toMatch(new RegExp(`not yet been applied:\\s*${second}\\s`))
     expect((await prisma('deploy')).stdout).toContain(second)
     expect((await auction('status')).stdout).toContain('up to date')
