@@ -87,10 +87,10 @@ describe.each([
       'over HTTP, of texts never seen',
       (outcomes: Outcomes) => Promise.all(times(AT_ONCE, (index) => post(`${next(index)} # ${texts++}`, outcomes))),
     ],
-    ['over one WebSocket', (outcomes: Outcomes) => askDrained(instance.webSocketUrl, times(AT_ONCE, next), outcomes)],
+    ['over one WebSocket', (outcomes: Outcomes) => askDrained(instance.graphqlUrl, times(AT_ONCE, next), outcomes)],
     [
       'with live statistics of every supply, begun over one WebSocket',
-      (outcomes: Outcomes) => startDrained(instance.webSocketUrl, AT_ONCE, SUPPLIES, outcomes),
+      (outcomes: Outcomes) => startDrained(instance.graphqlUrl, AT_ONCE, SUPPLIES, outcomes),
     ],
   ])('should leave auctions alone and be answered or refused, %s', async (name, round) => {
     const outcomes: Outcomes = new Map()

@@ -141,7 +141,7 @@ function overWebSocket(
   queries: readonly string[],
   onMessage: (start: string) => boolean,
 ): Promise<number> {
-  const socket = new WebSocket(url, 'graphql-transport-ws', { skipUTF8Validation: true })
+  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', { skipUTF8Validation: true })
   socket.on('error', () => {})
   socket.on('open', () => socket.send('{"type":"connection_init"}'))
   socket.on('message', (data: Buffer) => {
