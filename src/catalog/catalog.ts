@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import { loadSnapshot, readRevision } from './snapshot.ts'
 import type { Catalog, CatalogSnapshot } from './types.ts'
@@ -6,11 +7,6 @@ export interface CatalogOptions {
   readonly prisma: PrismaClient
   /** How long between two looks at the revision, in milliseconds; 1000 by default. */
   readonly pollIntervalMs?: number
-  /**
-   * A number that grows by one with each statement or transaction in the database, where that can be told: while it
-   * stands still, the revision is not looked at.
-   */
-  readonly turns?: (() => number) | undefined
   /** Told of each new snapshot, after `current()` gives it; not of the first. */
   readonly onChange?: (snapshot: CatalogSnapshot) => void
   /** Told that the catalogue cannot be refreshed: once, until it could be again. The last snapshot stays in use. */
@@ -22,15 +18,13 @@ export interface CatalogOptions {
 /**
  * Loads the catalogue, then keeps it new: looks at its revision at each interval and loads it anew where that changed.
  * A database that is away later on never stops it. `refresh()` never rejects either: what went wrong is told to
- * `onError` and tried again at the next interval. `dispose()` waits for the look in flight.
+ * `onError` and tried again at the next interval. `dispose()` waits a little for the look in flight.
  * @throws where the catalogue cannot be loaded at first
  */
 export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
-  const { prisma, pollIntervalMs = POLL_INTERVAL_MS, turns, onChange, onError, onRecovery } = options
+  const { prisma, pollIntervalMs = POLL_INTERVAL_MS, onChange, onError, onRecovery } = options
   let snapshot = await loadSnapshot({ prisma })
   let isFailing = false
-  /** The turns at the last look, where it was the only one since the number was read; else another look is due. */
-  let turnsSeen: number | undefined
   let isDisposed = false
   let timer: NodeJS.Timeout | undefined
   let inFlight: Promise<void> | undefined
@@ -43,7 +37,7 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
     async dispose() {
       isDisposed = true
       clearTimeout(timer)
-      await (queued ?? inFlight)
+      await Promise.race([queued ?? inFlight, delay(DISPOSE_TIMEOUT_MS, undefined, { ref: false })])
     },
   }
 
@@ -73,15 +67,12 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
   }
 
   async function look(): Promise<void> {
-    const turnsBefore = turns?.()
-    if (turnsBefore !== undefined && turnsBefore === turnsSeen) return
     try {
       // Not "greater": a database that was restored from a backup has an older revision, and is right.
       if ((await readRevision(prisma)) !== snapshot.revision) {
         snapshot = await loadSnapshot({ prisma })
         onChange?.(snapshot)
       }
-      if (turnsBefore !== undefined) turnsSeen = turns?.() === turnsBefore + 1 ? turnsBefore + 1 : undefined
       if (isFailing) onRecovery?.()
       isFailing = false
     } catch (error) {
@@ -92,3 +83,5 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
 }
 
 const POLL_INTERVAL_MS = 1000
+/** How long a look may go on after the end: a database that hangs must not keep the process. */
+const DISPOSE_TIMEOUT_MS = 2000

@@ -50,7 +50,6 @@ export async function openServices({ config, database, log }: ServicesDependenci
       disposer.add(stop)
     const catalog = await createCatalog({
       prisma,
-      turns: database.turns,
       onChange: ({ revision, supplies, bidders }) =>
         log.info({ revision: Number(revision), supplies: supplies.size, bidders: bidders.size }, 'new catalogue'),
       onError: (error) => log.warn({ err: error }, 'the catalogue cannot be refreshed: the last one stays in use'),

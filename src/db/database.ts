@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import { createPrismaClient, QUERY_TIMEOUT_MS } from './client.ts'
+import { DatabaseError } from './database-error.ts'
 import { openEmbedded } from './embedded/embedded.ts'
 import { assertMigrated, migrateUp } from './migrations.ts'
 
@@ -12,15 +14,15 @@ export const EMBEDDED_MAX_CONNECTIONS = 2
 /** Queries of the embedded database wait for another process's transaction to end, in milliseconds. */
 export const EMBEDDED_QUERY_TIMEOUT_MS = 30_000
 
+/** How long connections may take to be given back, in milliseconds. */
+const DISCONNECT_TIMEOUT_MS = 2_000
+
 export interface Postgres {
   readonly connectionString: string
   /** PGlite in the data folder, in this process or another one, rather than a server. */
   readonly embedded: boolean
-  /**
-   * Where it can be told at no cost, a number that grows by one with each statement or transaction of whichever process:
-   * where it stands still, nothing was changed.
-   */
-  readonly turns: (() => number) | undefined
+  /** Why an embedded database of this process cannot be used at the moment; undefined where all is well. */
+  problem(): Promise<string | undefined>
   dispose(): Promise<void>
 }
 
@@ -49,10 +51,10 @@ type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir'>
  */
 export async function openPostgres(config: DatabaseConfig, options: OpenOptions): Promise<Postgres> {
   if (config.databaseUrl !== undefined) {
-    return { connectionString: config.databaseUrl, embedded: false, turns: undefined, async dispose() {} }
+    const connectionString = config.databaseUrl
+    return { connectionString, embedded: false, problem: async () => undefined, async dispose() {} }
   }
-  const { connectionString, turns, dispose } = await openEmbedded({ dataDir: config.dataDir, command: options.command })
-  return { connectionString, embedded: true, turns, dispose }
+  return { ...(await openEmbedded({ dataDir: config.dataDir, command: options.command })), embedded: true }
 }
 
 /**
@@ -62,17 +64,20 @@ export async function openPostgres(config: DatabaseConfig, options: OpenOptions)
  */
 export async function openDatabase(config: DatabaseConfig, options: OpenOptions): Promise<Database> {
   const postgres = await openPostgres(config, options)
-  const { connectionString, embedded, turns } = postgres
+  const { connectionString, embedded, problem } = postgres
   const prisma = createPrismaClient({
     connectionString,
     maxConnections: embedded ? EMBEDDED_MAX_CONNECTIONS : MAX_CONNECTIONS,
     queryTimeoutMs: options.queryTimeoutMs ?? (embedded ? EMBEDDED_QUERY_TIMEOUT_MS : QUERY_TIMEOUT_MS),
   })
   async function ping(): Promise<void> {
+    const reason = await problem()
+    if (reason !== undefined) throw new DatabaseError('DATABASE_UNREACHABLE', reason)
     await prisma.$queryRaw`SELECT 1`
   }
   async function dispose(): Promise<void> {
-    await prisma.$disconnect()
+    // A statement that goes on and on would keep its connection; the embedded database ends both.
+    await Promise.race([prisma.$disconnect(), delay(DISCONNECT_TIMEOUT_MS, undefined, { ref: false })])
     await postgres.dispose()
   }
   try {
@@ -81,5 +86,5 @@ export async function openDatabase(config: DatabaseConfig, options: OpenOptions)
     await dispose()
     throw error
   }
-  return { prisma, connectionString, embedded, turns, ping, dispose }
+  return { prisma, connectionString, embedded, problem, ping, dispose }
 }

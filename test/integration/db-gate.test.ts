@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createBackend } from '../../src/db/embedded/backend.ts'
 import { createGate, type Gate } from '../../src/db/embedded/gate.ts'
 import { createTestFolder } from '../support/embedded-database.ts'
 import { connect, query } from '../support/postgres.ts'
@@ -19,7 +20,7 @@ describe('createGate', () => {
   beforeAll(async () => {
     folder = await createTestFolder()
     pglite = await PGlite.create()
-    gate = createGate({ backend: Promise.resolve(pglite), idleInTransactionTimeoutMs: IDLE_TIMEOUT_MS })
+    gate = createGate({ backend: createBackend(pglite), idleInTransactionTimeoutMs: IDLE_TIMEOUT_MS })
     server = createServer(gate.serve)
     await new Promise<void>((resolve) => server.listen(join(folder.path, '.s.PGSQL.5432'), resolve))
     url = `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(folder.path)}`
@@ -137,7 +138,7 @@ describe('createGate', () => {
   })
 
   it('should turn new clients away and let the present ones finish when it is disposed', async () => {
-    const closing = createGate({ backend: Promise.resolve(pglite), drainTimeoutMs: 5_000 })
+    const closing = createGate({ backend: createBackend(pglite), drainTimeoutMs: 5_000 })
     const listener = createServer(closing.serve)
     const own = await createTestFolder()
     await new Promise<void>((resolve) => listener.listen(join(own.path, '.s.PGSQL.5432'), resolve))

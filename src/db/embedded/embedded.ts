@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs'
 import { mkdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { codeOf, DatabaseError, messageOf } from '../database-error.ts'
+import { shortage } from './disk-space.ts'
 import { createGate } from './gate.ts'
+import { createLastingBackend } from './lasting-backend.ts'
 import { claimOwnership, findOwner, type Owner } from './owner.ts'
 import { connectionStringFor } from './private-socket.ts'
+import { startThread } from './thread.ts'
 
 /** How long to wait for another process that is just starting, stopping or doing its short work, in milliseconds. */
 export const OWNER_WAIT_MS = 15_000
@@ -15,6 +17,15 @@ const OWNER_POLL_MS = 50
 /** How long a stopping owner lets the others finish; a command's owner is more patient, as nobody asked it to stop. */
 const SERVE_DRAIN_MS = 2_000
 const COMMAND_DRAIN_MS = 10_000
+/**
+ * How long a statement may take before its thread counts as hung and is replaced, in milliseconds: longer than any takes
+ * that is worth waiting for, as an index over millions of rows does.
+ */
+export const ANSWER_TIMEOUT_MS = 120_000
+/** What a new database's files take, with its first log, in bytes. */
+const NEW_DATABASE_BYTES = 80_000_000
+/** With less left on the disk, in bytes, statements begin to fail: two files of the write-ahead log. */
+const SPARE_BYTES = 32_000_000
 
 /** The process that others ask to stop, because it does not end by itself. */
 export const SERVE_COMMAND = 'auction serve'
@@ -24,8 +35,8 @@ export interface EmbeddedDatabase {
   readonly connectionString: string
   /** Whether this process holds the database, rather than using another's. */
   readonly owner: boolean
-  /** In the owner, a number that grows with each statement or transaction, of whichever process. */
-  readonly turns: (() => number) | undefined
+  /** In the owner, why the database cannot be used at the moment, or soon cannot; undefined where all is well. */
+  problem(): Promise<string | undefined>
   dispose(): Promise<void>
 }
 
@@ -35,6 +46,7 @@ export interface EmbeddedOptions {
   /** What this process runs, to tell others who find the folder in use: `auction serve`, `auction load-data`. */
   readonly command: string
   readonly ownerWaitMs?: number
+  readonly answerTimeoutMs?: number
 }
 
 /**
@@ -49,7 +61,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDa
   const deadline = Date.now() + ownerWaitMs
   for (;;) {
     const owner = await findOwner(dataDir)
-    const opened = owner === undefined ? await own(dataDir, command) : await attach(owner, command, ownerWaitMs)
+    const opened = owner === undefined ? await own(dataDir, options) : await attach(owner, command, ownerWaitMs)
     if (opened !== undefined) return opened
     const stays = owner?.command === SERVE_COMMAND && command === SERVE_COMMAND
     if (owner !== undefined && (stays || Date.now() > deadline)) throw inUse(options.dataDir, owner)
@@ -58,33 +70,36 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDa
 }
 
 /** Undefined where another process was quicker. */
-async function own(dataDir: string, command: string): Promise<EmbeddedDatabase | undefined> {
-  let start: (pglite: Promise<PGlite>) => void = () => {}
-  const backend = new Promise<PGlite>((resolve) => {
-    start = resolve
+async function own(dataDir: string, options: EmbeddedOptions): Promise<EmbeddedDatabase | undefined> {
+  const { command, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
+  const files = join(dataDir, 'postgres')
+  const backend = createLastingBackend({
+    startThread: (signal) => startThread({ files, answerTimeoutMs, signal }),
+    onLost: (error) => gate.sessionLost(error),
   })
   const gate = createGate({ backend, drainTimeoutMs: command === SERVE_COMMAND ? SERVE_DRAIN_MS : COMMAND_DRAIN_MS })
   const ownership = await claimOwnership({ dataDir, command, onClient: gate.serve })
   if (ownership === undefined) return undefined
-  try {
-    start(openFiles(dataDir))
-    await backend
-  } catch (error) {
+  async function dispose(): Promise<void> {
     await gate.dispose()
-    await ownership.release()
-    const message = `DATA_DIR ${dataDir} cannot be opened (${messageOf(error)}): move it away or set DATA_DIR to another folder`
+    await backend.dispose()
+    // Last, so that nobody opens the files before they are closed.
+    await ownership?.release()
+  }
+  try {
+    await openFiles(dataDir, files, backend.open)
+  } catch (error) {
+    const full = await shortage(dataDir, SPARE_BYTES)
+    await dispose()
+    const remedy = full === undefined ? 'move it away or set DATA_DIR to another folder' : 'make room there'
+    const message = `DATA_DIR ${dataDir} cannot be opened (${full ?? messageOf(error)}): ${remedy}`
     throw new DatabaseError('DATA_DIR_UNUSABLE', message, { cause: error })
   }
   return {
     connectionString: connectionStringFor(ownership.owner.socket),
     owner: true,
-    turns: gate.turns,
-    async dispose() {
-      await gate.dispose()
-      await (await backend).close()
-      // Last, so that nobody opens the files before they are closed.
-      await ownership.release()
-    },
+    problem: async () => backend.problem() ?? (await shortage(dataDir, SPARE_BYTES)),
+    dispose,
   }
 }
 
@@ -100,7 +115,7 @@ async function attach(owner: Owner, command: string, timeoutMs: number): Promise
   } catch {
     return undefined
   }
-  return { connectionString, owner: false, turns: undefined, async dispose() {} }
+  return { connectionString, owner: false, problem: async () => undefined, async dispose() {} }
 }
 
 async function prepare(dataDir: string): Promise<string> {
@@ -135,14 +150,16 @@ async function createFolder(path: string): Promise<void> {
 }
 
 /** Opens the files, creating them at first; a creation that was cut short is begun anew, as nobody has used it yet. */
-async function openFiles(dataDir: string): Promise<PGlite> {
-  const files = join(dataDir, 'postgres')
+async function openFiles(dataDir: string, files: string, open: () => Promise<void>): Promise<void> {
   const unfinished = join(dataDir, 'postgres.unfinished')
   if (existsSync(unfinished)) await rm(files, { recursive: true, force: true })
-  if (!existsSync(files)) await writeFile(unfinished, '')
-  const pglite = await PGlite.create(files)
+  if (!existsSync(files)) {
+    const full = await shortage(dataDir, NEW_DATABASE_BYTES)
+    if (full !== undefined) throw new Error(full)
+    await writeFile(unfinished, '')
+  }
+  await open()
   await rm(unfinished, { force: true })
-  return pglite
 }
 
 function inUse(dataDir: string, owner: Owner): DatabaseError {

@@ -1,16 +1,18 @@
 import type { Duplex } from 'node:stream'
-import type { PGlite } from '@electric-sql/pglite'
 import { messageOf } from '../database-error.ts'
-import { encodeFatal, encodeQuery, encodeStartup, encodeSync, endsIdle, ProtocolError, readRequests } from './wire.ts'
+import { type Backend, BackendLostError } from './backend.ts'
+import { encodeFatal, encodeQuery, encodeSync, endsIdle, ProtocolError, readRequests } from './wire.ts'
 
 /** How long a client may keep the backend in an open transaction without sending anything. */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 
-/** How long a closing gate waits for its clients to leave by themselves. */
+/** How long a closing gate waits for its clients to leave by themselves, and then for their last statements to end. */
 export const DRAIN_TIMEOUT_MS = 2_000
 
 /** SQLSTATE cannot_connect_now: the server is starting or stopping; worth trying again. */
 const CANNOT_CONNECT_NOW = '57P03'
+/** The server has ended without warning, and with it the connection. */
+const CRASH_SHUTDOWN = '57P02'
 const IDLE_IN_TRANSACTION_SESSION_TIMEOUT = '25P03'
 const PROTOCOL_VIOLATION = '08P01'
 const INTERNAL_ERROR = 'XX000'
@@ -18,15 +20,15 @@ const INTERNAL_ERROR = 'XX000'
 export interface Gate {
   /** Serves one client until it leaves. */
   serve(client: Duplex): void
-  /** How many statements and transactions its clients have ended: where it stands still, nothing was changed. */
-  turns(): number
+  /** Disconnects the clients of a session that is gone, as what they had there is gone with it. */
+  sessionLost(error: BackendLostError): void
   /** Refuses new clients, waits for the present ones to leave or else disconnects them. The backend stays open. */
   dispose(): Promise<void>
 }
 
 export interface GateOptions {
   /** Clients that come before it has started wait for it. */
-  readonly backend: Promise<PGlite>
+  readonly backend: Backend
   readonly idleInTransactionTimeoutMs?: number
   readonly drainTimeoutMs?: number
 }
@@ -45,28 +47,12 @@ export function createGate(options: GateOptions): Gate {
   const clients = new Map<Duplex, Promise<void>>()
   const takeTurn = createTurns()
   let isClosing = false
-  let turns = 0
-  let greeting: Promise<Uint8Array> | undefined
-
-  async function execute(messages: Uint8Array): Promise<Uint8Array> {
-    const pglite = await backend
-    const chunks: Uint8Array[] = []
-    // The chunks are views of the WebAssembly memory, which the next query overwrites.
-    await pglite.execProtocolRawStream(messages, { onRawData: (chunk) => chunks.push(chunk.slice()) })
-    return Buffer.concat(chunks)
-  }
-
-  /** The same for every client, since they share a session: authentication is the socket's folder's, mode 0700. */
-  async function greet(): Promise<Uint8Array> {
-    const pglite = await backend
-    return (await pglite.execProtocolRaw(encodeStartup('postgres', 'postgres'))).slice()
-  }
 
   /** Leaves nothing of a client behind, wherever it broke off. */
   async function cleanUp(): Promise<void> {
-    await execute(encodeSync())
-    await execute(encodeQuery('ROLLBACK'))
-    await execute(encodeQuery('DISCARD ALL'))
+    await backend.execute(encodeSync())
+    await backend.execute(encodeQuery('ROLLBACK'))
+    await backend.execute(encodeQuery('DISCARD ALL'))
   }
 
   async function talk(client: Duplex): Promise<void> {
@@ -81,16 +67,15 @@ export function createGate(options: GateOptions): Gate {
           continue
         }
         if (request.kind === 'startup') {
-          greeting ??= exclusively(takeTurn, greet)
-          await write(client, await greeting)
+          // No password: the socket's folder, mode 0700, is the authentication.
+          await write(client, await exclusively(takeTurn, backend.greeting))
           continue
         }
         endTurn ??= await takeTurn()
         if (client.destroyed) break
         isUsed = true
-        const answer = await execute(request.bytes)
+        const answer = await backend.execute(request.bytes)
         if (endsIdle(answer)) {
-          turns++
           endTurn()
           endTurn = undefined
         } else {
@@ -113,24 +98,26 @@ export function createGate(options: GateOptions): Gate {
   }
 
   return {
-    turns: () => turns,
-
     serve(client) {
       // A client that breaks off ends its own loop above; nobody else is to hear of it.
       client.on('error', () => {})
       if (isClosing) return dismiss(client, SHUTTING_DOWN)
       const talking = talk(client)
-        .catch(() => dismiss(client, SHUTTING_DOWN))
+        .catch((error) => dismiss(client, explain(error)))
         .finally(() => clients.delete(client))
       clients.set(client, talking)
     },
 
+    sessionLost(error) {
+      for (const client of clients.keys()) dismiss(client, explain(error))
+    },
+
     async dispose() {
       isClosing = true
-      const left = Promise.all(clients.values())
-      await Promise.race([left, elapsed(drainTimeoutMs)])
+      await Promise.race([Promise.all(clients.values()), elapsed(drainTimeoutMs)])
       for (const client of clients.keys()) dismiss(client, SHUTTING_DOWN)
-      await Promise.all(clients.values())
+      // A statement that goes on and on is ended with the backend.
+      await Promise.race([Promise.all(clients.values()), elapsed(drainTimeoutMs)])
     },
   }
 }
@@ -177,6 +164,8 @@ function idleTooLong(timeoutMs: number): Uint8Array {
 }
 
 function explain(error: unknown): Uint8Array {
+  if (error instanceof BackendLostError)
+    return encodeFatal(CRASH_SHUTDOWN, `the embedded database is away: ${error.message}`)
   const sqlState = error instanceof ProtocolError ? PROTOCOL_VIOLATION : INTERNAL_ERROR
   return encodeFatal(sqlState, messageOf(error))
 }

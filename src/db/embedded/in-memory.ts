@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
 import { PGlite } from '@electric-sql/pglite'
+import { createBackend } from './backend.ts'
 import { createGate } from './gate.ts'
 import { connectionStringFor, listenPrivately } from './private-socket.ts'
 
@@ -11,7 +12,7 @@ export interface InMemoryDatabase {
 /** An empty PostgreSQL in this process's memory, gone when it is disposed. */
 export async function openInMemory(): Promise<InMemoryDatabase> {
   const pglite = await PGlite.create()
-  const gate = createGate({ backend: Promise.resolve(pglite), drainTimeoutMs: 0 })
+  const gate = createGate({ backend: createBackend(pglite), drainTimeoutMs: 0 })
   const { socket, close } = await listenPrivately(tmpdir(), gate.serve)
   return {
     connectionString: connectionStringFor(socket),

@@ -39,22 +39,33 @@ export class ProtocolError extends Error {
  */
 export async function* readRequests(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Request> {
   let pending: Buffer = Buffer.alloc(0)
+  /** What came after `pending`, and is not worth joining to it before there are `wanted` bytes in all. */
+  let parts: Uint8Array[] = []
+  let available = 0
+  let wanted = 0
   let messages: Buffer[] = []
   let bytes = 0
   let isStarted = false
 
   for await (const chunk of chunks) {
-    pending = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, chunk])
+    parts.push(chunk)
+    available += chunk.length
+    if (available < wanted) continue
+    pending = Buffer.concat([pending, ...parts])
+    parts = []
     for (;;) {
       const lengthAt = isStarted ? 1 : 0
-      if (pending.length < lengthAt + 4) break
+      wanted = lengthAt + 4
+      if (pending.length < wanted) break
       const length = lengthAt + pending.readInt32BE(lengthAt)
       if (length < lengthAt + 4 || bytes + length > MAX_REQUEST_BYTES) {
         throw new ProtocolError(`a request of ${bytes + length} bytes; at most ${MAX_REQUEST_BYTES} are allowed`)
       }
+      wanted = length
       if (pending.length < length) break
       const message = pending.subarray(0, length)
       pending = pending.subarray(length)
+      available = pending.length
 
       if (!isStarted) {
         const code = length < 8 ? 0 : message.readInt32BE(4)
