@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { explainStorage } from '../db/unavailable.ts'
 
 /**
  * Runs a command's body and turns what it throws into a message on stderr and exit code 1: one line for the errors
@@ -22,7 +23,8 @@ export function isCodedError(error: unknown): error is Error & { code: string } 
   return /^[A-Z]+(_[A-Z]+)+$/.test(error.code) && !error.code.startsWith('ERR_')
 }
 
-function describe(error: unknown): string {
+function describe(thrown: unknown): string {
+  const error = explainStorage(thrown)
   if (isCodedError(error)) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

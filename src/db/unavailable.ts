@@ -27,6 +27,13 @@ const SOCKET_MISSING = /\bconnect ENOENT\b/
  */
 const SQL_STATES = /^(08...|53300|57014|25P03|57P0[1-3])$/
 
+/** In PostgreSQL's messages about its files. */
+const DISK_FULL = /No space left on device/
+
+const DISK_FULL_STATE = '53100'
+/** PostgreSQL's own consistency checks, and a file that is missing or cannot be read. */
+const DAMAGE_STATES = /^(XX00[0-2]|58030|58P01)$/
+
 /** Errors that node-postgres gives no code. */
 const DRIVER_MESSAGES =
   /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error)/
@@ -57,11 +64,31 @@ export function unreachable(connectionString: string, error: unknown, isEmbedded
   const { originalMessage } = adapterCause(error)
   const reason = originalMessage || messageOf(error)
   if (isEmbedded) {
-    const message = `the embedded database is gone (${reason}), and nothing was changed: run the command again`
+    const remedy = DISK_FULL.test(reason) ? "make room on DATA_DIR's disk, then run" : 'run'
+    const message = `the embedded database is gone (${reason}), and nothing was changed: ${remedy} the command again`
     return new DatabaseError('DATABASE_UNREACHABLE', message, { cause: error })
   }
   const message = `PostgreSQL at ${place}${pathname} cannot be used (${reason}): start it, or correct DATABASE_URL`
   return new DatabaseError('DATABASE_UNREACHABLE', message, { cause: error })
+}
+
+/**
+ * What to say of a disk that is full or of files that are damaged, which is the database's trouble and not what was
+ * asked of it; any other error is given back as it is.
+ */
+export function explainStorage(error: unknown): unknown {
+  const { originalCode, originalMessage } = adapterCause(error)
+  const code = originalCode || (codeOf(error) ?? '')
+  const reason = originalMessage || messageOf(error)
+  if (code === DISK_FULL_STATE) {
+    const message = `the database's disk is full (${reason}), and nothing was changed: make room there and run the command again`
+    return new DatabaseError('DATABASE_UNREACHABLE', message, { cause: error })
+  }
+  if (!DAMAGE_STATES.test(code)) return error
+  const remedy = 'restore them from a backup, or move DATA_DIR away to begin anew'
+  return new DatabaseError('DATABASE_DAMAGED', `the database's files are damaged (${reason}): ${remedy}`, {
+    cause: error,
+  })
 }
 
 /** What the driver adapter has told Prisma. */

@@ -164,8 +164,7 @@ function idleTooLong(timeoutMs: number): Uint8Array {
 }
 
 function explain(error: unknown): Uint8Array {
-  if (error instanceof BackendLostError)
-    return encodeFatal(CRASH_SHUTDOWN, `the embedded database is away: ${error.message}`)
+  if (error instanceof BackendLostError) return encodeFatal(CRASH_SHUTDOWN, error.message)
   const sqlState = error instanceof ProtocolError ? PROTOCOL_VIOLATION : INTERNAL_ERROR
   return encodeFatal(sqlState, messageOf(error))
 }

@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { BackendLostError } from './backend.ts'
 
@@ -44,7 +42,7 @@ export interface ThreadOptions extends ThreadData {
  */
 export async function startThread({ files, answerTimeoutMs, signal }: ThreadOptions): Promise<BackendThread> {
   const data: ThreadData = { files }
-  const worker = new Worker(THREAD, { workerData: data, execArgv: THREAD_OPTIONS })
+  const worker = new Worker(THREAD, { workerData: data, execArgv: [] })
   let reason = 'its thread has ended'
   let receive: ((message: FromThread) => void) | undefined
   worker.on('message', (message: FromThread) => {
@@ -107,7 +105,11 @@ function send(worker: Worker, message: ToThread): void {
 const START_TIMEOUT_MS = 120_000
 /** How long a thread may take to write its last checkpoint, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5_000
-/** This file from its sources, under tsx or vitest; what they load it with is not the thread's, which needs its own. */
-const IS_SOURCE = import.meta.url.endsWith('.ts')
-const THREAD = new URL(IS_SOURCE ? './pglite-thread.ts' : './pglite-thread.js', import.meta.url)
-const THREAD_OPTIONS = IS_SOURCE ? ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href] : []
+/** As compiled, or from the sources, as tsx and vitest run them: the thread then needs tsx of its own. */
+const THREAD = import.meta.url.endsWith('.ts')
+  ? new URL(`data:text/javascript,${encodeURIComponent(loadWithTsx(new URL('./pglite-thread.ts', import.meta.url)))}`)
+  : new URL('./pglite-thread.js', import.meta.url)
+
+function loadWithTsx(file: URL): string {
+  return `import { register } from '${import.meta.resolve('tsx/esm/api')}'; register(); await import('${file}')`
+}
