@@ -5,6 +5,7 @@ import type { Catalog, CatalogSnapshot } from './types.ts'
 
 export interface CatalogOptions {
   readonly prisma: PrismaClient
+  readonly embedded?: boolean
   /** How long between two looks at the revision, in milliseconds; 1000 by default. */
   readonly pollIntervalMs?: number
   /** Told of each new snapshot, after `current()` gives it; not of the first. */
@@ -22,8 +23,8 @@ export interface CatalogOptions {
  * @throws where the catalogue cannot be loaded at first
  */
 export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
-  const { prisma, pollIntervalMs = POLL_INTERVAL_MS, onChange, onError, onRecovery } = options
-  let snapshot = await loadSnapshot({ prisma })
+  const { prisma, embedded = false, pollIntervalMs = POLL_INTERVAL_MS, onChange, onError, onRecovery } = options
+  let snapshot = await loadSnapshot({ prisma, embedded })
   let isFailing = false
   let isDisposed = false
   let timer: NodeJS.Timeout | undefined
@@ -70,7 +71,7 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
     try {
       // Not "greater": a database that was restored from a backup has an older revision, and is right.
       if ((await readRevision(prisma)) !== snapshot.revision) {
-        snapshot = await loadSnapshot({ prisma })
+        snapshot = await loadSnapshot({ prisma, embedded })
         onChange?.(snapshot)
       }
       if (isFailing) onRecovery?.()

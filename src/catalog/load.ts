@@ -1,38 +1,38 @@
 import type { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import type { CatalogData } from './data-file.ts'
+import { idsLacking, loadBeside } from './load-beside.ts'
+import { changedRows, type LoadCounts, pages } from './load-counts.ts'
 
-/** What a load did to the rows of one kind; added + updated + left is how many there are now. */
-export interface LoadCounts {
-  readonly supplies: RowCounts
-  readonly bidders: RowCounts & { readonly updated: number }
-  /** Which bidders the supplies may sell to, one for each pair. */
-  readonly links: RowCounts
-}
-
-export interface RowCounts {
-  readonly added: number
-  /** Found as they are and not changed, whether the file has them or not. */
-  readonly left: number
-  readonly removed: number
-}
+export type { LoadCounts } from './load-counts.ts'
 
 export interface LoadOptions {
   readonly prisma: PrismaClient
   readonly data: CatalogData
   /** Whether supplies and bidders that the file lacks are removed; by default they stay. */
   readonly prune?: boolean
+  /**
+   * Whether the database is the embedded one, which answers one client at a time and has no autovacuum: then a large load
+   * goes in short turns, and a small one is vacuumed after.
+   */
+  readonly embedded?: boolean
   /** Told how many of the file's supplies are done, after each statement's worth of them. */
   readonly onProgress?: (done: number, total: number) => void
 }
 
 /**
- * Makes the catalogue agree with a data file, in one transaction: adds what is new, updates bidders' countries, makes
+ * Makes the catalogue agree with a data file, all at once or not at all: adds what is new, updates bidders' countries, makes
  * the bidders of each supply in the file equal to the file's. Loading the same file again changes nothing. Running
  * services see the change through the catalogue's revision, which grows only where something changed. Loads at the
  * same time wait for each other.
  */
 export async function loadCatalog(options: LoadOptions): Promise<LoadCounts> {
-  return inTurn(options.prisma, (transaction) => load(transaction, options))
+  const { prisma, data, prune = false, embedded = false, onProgress } = options
+  if (embedded && (await rowsConcerned(options)) > ROWS_PER_STATEMENT) {
+    return loadBeside({ prisma, data, prune, onProgress, timeoutMs: LOAD_TIMEOUT_MS })
+  }
+  const counts = await inTurn(prisma, (transaction) => load(transaction, options))
+  if (embedded && changedRows(counts) > 0) await vacuum(prisma)
+  return counts
 }
 
 /** As `loadCatalog` where there is no supply; undefined, and nothing is changed, where there is one. */
@@ -60,6 +60,20 @@ async function load(transaction: Transaction, options: LoadOptions): Promise<Loa
   return counts
 }
 
+/** At most how many rows a load may write or remove. */
+async function rowsConcerned({ prisma, data, prune = false }: LoadOptions): Promise<number> {
+  let rows = data.supplies.size + data.bidders.size
+  for (const bidderIds of data.supplies.values()) rows += bidderIds.length
+  return prune ? rows + (await prisma.supplyBidder.count()) : rows
+}
+
+/** So that the next load writes where this one, or one that was killed, has left dead rows. */
+async function vacuum(prisma: PrismaClient): Promise<void> {
+  await prisma.$executeRaw`VACUUM supplies`
+  await prisma.$executeRaw`VACUUM bidders`
+  await prisma.$executeRaw`VACUUM supply_bidder`
+}
+
 type Transaction = Prisma.TransactionClient
 
 /** How long a load may wait for a connection of the pool. */
@@ -85,7 +99,7 @@ async function inTurn<T>(prisma: PrismaClient, work: (transaction: Transaction) 
 async function loadBidders(transaction: Transaction, bidders: CatalogData['bidders']) {
   let added = 0
   let updated = 0
-  for (const page of pages([...bidders], () => 1)) {
+  for (const page of pages(bidders, ROWS_PER_STATEMENT, () => 1)) {
     const ids = page.map(([id]) => id)
     const countries = page.map(([, country]) => country)
     added += await transaction.$executeRaw`
@@ -109,7 +123,7 @@ async function loadSupplies(
   let done = 0
   // In the order of the indexes, which then grow at their end instead of everywhere.
   const ordered = [...supplies].sort(([a], [b]) => (a < b ? -1 : 1))
-  for (const page of pages(ordered, ([, bidderIds]) => Math.max(bidderIds.length, 1))) {
+  for (const page of pages(ordered, ROWS_PER_STATEMENT, ([, bidderIds]) => Math.max(bidderIds.length, 1))) {
     const ids = page.map(([id]) => id)
     const supplyIds = page.flatMap(([id, bidderIds]) => bidderIds.map(() => id))
     const bidderIds = page.flatMap(([, ids]) => ids)
@@ -139,27 +153,14 @@ async function loadSupplies(
 /** Removes supplies, then bidders, that the file lacks; the file's own supplies name no such bidder any more. */
 async function pruneCatalog(transaction: Transaction, data: CatalogData) {
   const removed = { supplies: 0, bidders: 0, links: 0 }
-  for await (const ids of rowsLacking(data.supplies, (after) => supplyIdsAfter(transaction, after))) {
+  for await (const ids of idsLacking(data.supplies, (after) => supplyIdsAfter(transaction, after))) {
     removed.links += await transaction.$executeRaw`DELETE FROM supply_bidder WHERE supply_id = ANY (${ids}::varchar[])`
     removed.supplies += await transaction.$executeRaw`DELETE FROM supplies WHERE id = ANY (${ids}::varchar[])`
   }
-  for await (const ids of rowsLacking(data.bidders, (after) => bidderIdsAfter(transaction, after))) {
+  for await (const ids of idsLacking(data.bidders, (after) => bidderIdsAfter(transaction, after))) {
     removed.bidders += await transaction.$executeRaw`DELETE FROM bidders WHERE id = ANY (${ids}::varchar[])`
   }
   return removed
-}
-
-/** Goes through a table's ids in pages, and gives those that the file lacks. */
-async function* rowsLacking(
-  file: ReadonlyMap<string, unknown>,
-  idsAfter: (after: string) => Promise<{ id: string }[]>,
-): AsyncGenerator<string[]> {
-  for (let after: string | undefined = ''; after !== undefined; ) {
-    const page: { id: string }[] = await idsAfter(after)
-    const lacking = page.map(({ id }) => id).filter((id) => !file.has(id))
-    if (lacking.length > 0) yield lacking
-    after = page.at(-1)?.id
-  }
 }
 
 function supplyIdsAfter(transaction: Transaction, after: string): Promise<{ id: string }[]> {
@@ -192,23 +193,4 @@ async function countRows(
     bidders: { ...bidders, left: (await transaction.bidder.count()) - bidders.added - bidders.updated },
     links: { ...links, left: (await transaction.supplyBidder.count()) - links.added },
   }
-}
-
-function changedRows({ supplies, bidders, links }: LoadCounts): number {
-  return [supplies, bidders, links].reduce((sum, { added, removed }) => sum + added + removed, bidders.updated)
-}
-
-/** Cuts a list into pages of about ROWS_PER_STATEMENT rows each, `rows` telling how many an entry is. */
-function* pages<T>(entries: Iterable<T>, rows: (entry: T) => number): Generator<T[]> {
-  let page: T[] = []
-  let pageRows = 0
-  for (const entry of entries) {
-    page.push(entry)
-    pageRows += rows(entry)
-    if (pageRows < ROWS_PER_STATEMENT) continue
-    yield page
-    page = []
-    pageRows = 0
-  }
-  if (page.length > 0) yield page
 }

@@ -22,11 +22,22 @@ export function buildSnapshot({ revision, bidders, supplies }: CatalogRows): Cat
   return builder.snapshot()
 }
 
+export interface LoadSnapshotOptions {
+  readonly prisma: PrismaClient
+  /** The embedded database answers one client at a time: others have their turn between the pages. */
+  readonly embedded?: boolean
+}
+
 /**
  * Reads the catalogue as it stands at one moment into memory, in pages, giving the event loop a turn between them.
  * @throws whatever Prisma throws where the database is away or not migrated
  */
-export async function loadSnapshot({ prisma }: { readonly prisma: PrismaClient }): Promise<CatalogSnapshot> {
+export async function loadSnapshot({ prisma, embedded = false }: LoadSnapshotOptions): Promise<CatalogSnapshot> {
+  for (let tries = 0; embedded && tries < MAX_TRIES_IN_TURNS; tries++) {
+    const snapshot = await readSnapshot(prisma)
+    // Every load makes it grow, so between the pages there was none.
+    if ((await readRevision(prisma)) === snapshot.revision) return snapshot
+  }
   return prisma.$transaction(readSnapshot, {
     isolationLevel: 'RepeatableRead',
     maxWait: CONNECTION_TIMEOUT_MS,
@@ -43,6 +54,8 @@ export async function readRevision(prisma: Prisma.TransactionClient): Promise<bi
 /** Supplies read by one query; building so many takes a few milliseconds. */
 const SUPPLIES_PER_PAGE = 2000
 const CONNECTION_TIMEOUT_MS = 10_000
+/** How often the catalogue may change while it is read, before it is read in one transaction. */
+const MAX_TRIES_IN_TURNS = 3
 /** A million supplies take some ten seconds. */
 const SNAPSHOT_TIMEOUT_MS = 300_000
 /** Between the ids of a joined list: no id that was loaded has a line break. */

@@ -50,6 +50,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
       disposer.add(stop)
     const catalog = await createCatalog({
       prisma,
+      embedded: database.embedded,
       onChange: ({ revision, supplies, bidders }) =>
         log.info({ revision: Number(revision), supplies: supplies.size, bidders: bidders.size }, 'new catalogue'),
       onError: (error) => log.warn({ err: error }, 'the catalogue cannot be refreshed: the last one stays in use'),

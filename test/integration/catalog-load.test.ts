@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import type { CatalogData } from '../../src/catalog/data-file.ts'
 import { generateCatalog } from '../../src/catalog/generate.ts'
 import { loadCatalog } from '../../src/catalog/load.ts'
+import { loadBeside } from '../../src/catalog/load-beside.ts'
 import { buildSnapshot, loadSnapshot, readRevision } from '../../src/catalog/snapshot.ts'
 import type { CatalogSnapshot } from '../../src/catalog/types.ts'
 import { createPrismaClient } from '../../src/db/client.ts'
@@ -14,11 +15,13 @@ import { migrateUp } from '../../src/db/migrations.ts'
 import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { afterQuery } from '../support/after-query.ts'
 import { arbitraryCatalog } from '../support/arbitrary-catalog.ts'
+import { describeSchema } from '../support/describe-schema.ts'
 import { startPostgres } from '../support/postgres-server.ts'
 import { hasPostgres } from '../support/services.ts'
 
 interface Store {
   readonly prisma: PrismaClient
+  readonly connectionString: string
   dispose(): Promise<void>
 }
 
@@ -28,6 +31,7 @@ async function openServer(): Promise<Store> {
   const prisma = createPrismaClient({ connectionString: server.url, maxConnections: 8, queryTimeoutMs: 20_000 })
   return {
     prisma,
+    connectionString: server.url,
     async dispose() {
       await prisma.$disconnect()
       await server.dispose()
@@ -40,6 +44,7 @@ async function openEmbedded(): Promise<Store> {
   const database = await openDatabase({ databaseUrl: undefined, dataDir }, { command: 'a test' })
   return {
     prisma: database.prisma,
+    connectionString: database.connectionString,
     async dispose() {
       await database.dispose()
       await rm(dataDir, { recursive: true })
@@ -66,11 +71,11 @@ const FIRST_COUNTS = {
 }
 
 const STORES = [
-  { store: 'PostgreSQL', open: openServer, available: hasPostgres, runs: 40 },
-  { store: 'the embedded PostgreSQL', open: openEmbedded, available: true, runs: 10 },
+  { store: 'PostgreSQL', open: openServer, available: hasPostgres, embedded: false, runs: 40 },
+  { store: 'the embedded PostgreSQL', open: openEmbedded, available: true, embedded: true, runs: 10 },
 ]
 
-describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, available, runs }) => {
+describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, available, embedded, runs }) => {
   let store: Store
   let prisma: PrismaClient
 
@@ -87,7 +92,7 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
   }
 
   it.runIf(available)('should find an empty catalogue empty', async () => {
-    const { supplies, bidders } = await loadSnapshot({ prisma })
+    const { supplies, bidders } = await loadSnapshot({ prisma, embedded })
 
     expect([supplies.size, bidders.size]).toEqual([0, 0])
   })
@@ -95,32 +100,36 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
   it.runIf(available)('should add everything to an empty catalogue', async () => {
     const before = await readRevision(prisma)
 
-    expect(await loadCatalog({ prisma, data: FIRST })).toEqual(FIRST_COUNTS)
+    expect(await loadCatalog({ prisma, embedded, data: FIRST })).toEqual(FIRST_COUNTS)
 
-    expect(await loadSnapshot({ prisma })).toEqual(snapshotOf(FIRST, before + 1n))
+    expect(await loadSnapshot({ prisma, embedded })).toEqual(snapshotOf(FIRST, before + 1n))
   })
 
   it.runIf(available)('should change nothing the second time, not even the revision', async () => {
-    await loadCatalog({ prisma, data: FIRST })
-    const before = await loadSnapshot({ prisma })
+    await loadCatalog({ prisma, embedded, data: FIRST })
+    const before = await loadSnapshot({ prisma, embedded })
 
-    const counts = await loadCatalog({ prisma, data: FIRST, prune: true })
+    const counts = await loadCatalog({ prisma, embedded, data: FIRST, prune: true })
 
     expect(counts).toEqual({
       supplies: { added: 0, left: 2, removed: 0 },
       bidders: { added: 0, updated: 0, left: 2, removed: 0 },
       links: { added: 0, left: 3, removed: 0 },
     })
-    expect(await loadSnapshot({ prisma })).toEqual(before)
+    expect(await loadSnapshot({ prisma, embedded })).toEqual(before)
   })
 
   it.runIf(available)(
     'should update a country, and add and take away bidders of the supplies in the file',
     async () => {
-      await loadCatalog({ prisma, data: FIRST })
+      await loadCatalog({ prisma, embedded, data: FIRST })
       const before = await readRevision(prisma)
 
-      const counts = await loadCatalog({ prisma, data: catalog({ news: 'cafe bolt' }, { bolt: 'DE', cafe: 'FR' }) })
+      const counts = await loadCatalog({
+        prisma,
+        embedded,
+        data: catalog({ news: 'cafe bolt' }, { bolt: 'DE', cafe: 'FR' }),
+      })
 
       expect(counts).toEqual({
         supplies: { added: 0, left: 2, removed: 0 },
@@ -128,47 +137,48 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
         links: { added: 1, left: 2, removed: 1 },
       })
       const expected = catalog({ news: 'cafe bolt', shop: 'bolt' }, { acme: 'US', bolt: 'DE', cafe: 'FR' })
-      expect(await loadSnapshot({ prisma })).toEqual(snapshotOf(expected, before + 1n))
+      expect(await loadSnapshot({ prisma, embedded })).toEqual(snapshotOf(expected, before + 1n))
     },
   )
 
   it.runIf(available)('should count a change of a country alone as a change', async () => {
-    await loadCatalog({ prisma, data: FIRST })
+    await loadCatalog({ prisma, embedded, data: FIRST })
     const before = await readRevision(prisma)
 
-    await loadCatalog({ prisma, data: catalog({ news: 'acme bolt' }, { acme: 'CA', bolt: 'GB' }) })
+    await loadCatalog({ prisma, embedded, data: catalog({ news: 'acme bolt' }, { acme: 'CA', bolt: 'GB' }) })
 
     expect(await readRevision(prisma)).toBe(before + 1n)
   })
 
   it.runIf(available)('should take all bidders of a supply away where the file says so', async () => {
-    await loadCatalog({ prisma, data: FIRST })
+    await loadCatalog({ prisma, embedded, data: FIRST })
 
-    const counts = await loadCatalog({ prisma, data: catalog({ news: '' }, {}) })
+    const counts = await loadCatalog({ prisma, embedded, data: catalog({ news: '' }, {}) })
 
     expect(counts.links).toEqual({ added: 0, left: 1, removed: 2 })
   })
 
   it.runIf(available)('should remove what the file lacks where it prunes', async () => {
-    await loadCatalog({ prisma, data: FIRST })
+    await loadCatalog({ prisma, embedded, data: FIRST })
     const before = await readRevision(prisma)
     const data = catalog({ blog: 'acme' }, { acme: 'US' })
 
-    const counts = await loadCatalog({ prisma, data, prune: true })
+    const counts = await loadCatalog({ prisma, embedded, data, prune: true })
 
     expect(counts).toEqual({
       supplies: { added: 1, left: 0, removed: 2 },
       bidders: { added: 0, updated: 0, left: 1, removed: 1 },
       links: { added: 1, left: 0, removed: 3 },
     })
-    expect(await loadSnapshot({ prisma })).toEqual(snapshotOf(data, before + 1n))
+    expect(await loadSnapshot({ prisma, embedded })).toEqual(snapshotOf(data, before + 1n))
   })
 
   it.runIf(available)('should leave everything as it was where the load fails', async () => {
-    await loadCatalog({ prisma, data: FIRST })
-    const before = await loadSnapshot({ prisma })
+    await loadCatalog({ prisma, embedded, data: FIRST })
+    const before = await loadSnapshot({ prisma, embedded })
     const failing = loadCatalog({
       prisma,
+      embedded,
       data: catalog({ blog: 'bolt' }, { bolt: 'FR' }),
       prune: true,
       onProgress: () => {
@@ -178,24 +188,24 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
 
     await expect(failing).rejects.toThrow('stop')
 
-    expect(await loadSnapshot({ prisma })).toEqual(before)
+    expect(await loadSnapshot({ prisma, embedded })).toEqual(before)
   })
 
   it.runIf(available)('should make any catalogue of any other, with and without pruning', async () => {
     await fc.assert(
       fc
         .asyncProperty(arbitraryCatalog, arbitraryCatalog, async (first, second) => {
-          await loadCatalog({ prisma, data: first })
-          await loadCatalog({ prisma, data: second })
+          await loadCatalog({ prisma, embedded, data: first })
+          await loadCatalog({ prisma, embedded, data: second })
           const merged = {
             supplies: new Map([...first.supplies, ...second.supplies]),
             bidders: new Map([...first.bidders, ...second.bidders]),
           }
-          const both = await loadSnapshot({ prisma })
+          const both = await loadSnapshot({ prisma, embedded })
           expect(both).toEqual(snapshotOf(merged, both.revision))
 
-          const counts = await loadCatalog({ prisma, data: second, prune: true })
-          const pruned = await loadSnapshot({ prisma })
+          const counts = await loadCatalog({ prisma, embedded, data: second, prune: true })
+          const pruned = await loadSnapshot({ prisma, embedded })
           expect(pruned).toEqual(snapshotOf(second, pruned.revision))
           expect(counts.supplies.added + counts.supplies.left).toBe(second.supplies.size)
           expect(counts.bidders.added + counts.bidders.updated + counts.bidders.left).toBe(second.bidders.size)
@@ -210,14 +220,14 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
     const progress: number[] = []
 
     const onProgress = (done: number, total: number) => progress.push(done / total)
-    await loadCatalog({ prisma, data, onProgress })
-    const snapshot = await loadSnapshot({ prisma })
+    await loadCatalog({ prisma, embedded, data, onProgress })
+    const snapshot = await loadSnapshot({ prisma, embedded })
 
     expect(snapshot).toEqual(snapshotOf(data, snapshot.revision))
     expect(progress.length).toBeGreaterThan(1)
     expect(progress).toEqual([...progress].sort((a, b) => a - b))
     expect(progress.at(-1)).toBe(1)
-    const pruned = await loadCatalog({ prisma, data: FIRST, prune: true })
+    const pruned = await loadCatalog({ prisma, embedded, data: FIRST, prune: true })
     expect(pruned.supplies.removed).toBe(7000)
     expect(pruned.bidders.removed).toBe(300)
   })
@@ -228,15 +238,122 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
       catalog({ news: n % 2 ? 'acme bolt' : 'bolt', [`own-${n}`]: 'acme' }, { acme: n % 2 ? 'US' : 'GB', bolt: 'GB' }),
     )
 
-    await Promise.all(files.map((data) => loadCatalog({ prisma, data })))
+    await Promise.all(files.map((data) => loadCatalog({ prisma, embedded, data })))
 
-    const { revision, supplies, bidders } = await loadSnapshot({ prisma })
+    const { revision, supplies, bidders } = await loadSnapshot({ prisma, embedded })
     expect(revision).toBe(before + 4n)
     expect([...supplies.keys()]).toEqual(['news', 'own-0', 'own-1', 'own-2', 'own-3'])
     // Whichever was the last, the file is there as a whole, not mixed with another one.
     const odd = bidders.get('acme')?.country === 'US'
     const ids = [...(supplies.get('news')?.biddersByCountry.values() ?? [])].flat().map(({ id }) => id)
     expect(ids.sort()).toEqual(odd ? ['acme', 'bolt'] : ['bolt'])
+  })
+})
+
+describe('loadBeside', () => {
+  let store: Store
+  let prisma: PrismaClient
+
+  beforeAll(async () => {
+    store = await openEmbedded()
+    prisma = store.prisma
+  })
+  afterAll(() => store?.dispose())
+
+  function load(data: CatalogData, prune = false, onProgress?: (done: number) => void) {
+    return loadBeside({ prisma, data, prune, onProgress, timeoutMs: 60_000 })
+  }
+
+  async function clear(): Promise<void> {
+    await prisma.$executeRaw`TRUNCATE supplies, bidders, supply_bidder`
+  }
+
+  async function schemas(): Promise<unknown> {
+    return prisma.$queryRaw`SELECT nspname::text FROM pg_namespace WHERE starts_with(nspname, 'catalog_load')`
+  }
+
+  it('should do and count what a load in one transaction does', async () => {
+    await fc.assert(
+      fc
+        .asyncProperty(arbitraryCatalog, arbitraryCatalog, fc.boolean(), async (first, second, prune) => {
+          await loadCatalog({ prisma, data: first })
+          const expected = await loadCatalog({ prisma, data: second, prune })
+          const { bidders, supplies } = await loadSnapshot({ prisma })
+
+          await loadCatalog({ prisma, data: first, prune: true })
+          const before = await readRevision(prisma)
+          expect(await load(second, prune)).toEqual(expected)
+          const after = await loadSnapshot({ prisma })
+          expect([after.bidders, after.supplies]).toEqual([bidders, supplies])
+          // Where nothing has changed, not even the revision.
+          expect((await load(second, prune)).links.added).toBe(0)
+          expect(await readRevision(prisma)).toBe(after.revision)
+          expect(after.revision - before).toBeLessThanOrEqual(1n)
+        })
+        .beforeEach(clear),
+      { numRuns: 8 },
+    )
+    expect(await schemas()).toEqual([])
+  })
+
+  it('should leave the tables as the migrations have made them', async () => {
+    const before = await describeSchema(store.connectionString)
+    await load(FIRST, true)
+    await load(catalog({ news: 'acme' }, { acme: 'FR' }), true)
+    expect(await describeSchema(store.connectionString)).toEqual(before)
+    await expect(prisma.supplyBidder.create({ data: { supplyId: 'news', bidderId: 'nobody' } })).rejects.toThrow()
+  })
+
+  it('should let others have their turn, who see the old catalogue until it has ended', async () => {
+    await load(FIRST, true)
+    const data = generateCatalog({ supplies: 7000, bidders: 300, maxBiddersPerSupply: 6, seed: 5 })
+    const seen: Promise<number>[] = []
+    await load(data, true, () => {
+      // Prisma asks when it is waited for.
+      seen.push(prisma.supply.count().then((count) => count))
+    })
+    expect(seen.length).toBeGreaterThan(3)
+    for (const count of await Promise.all(seen.slice(0, -1))) expect(count).toBe(FIRST.supplies.size)
+    expect(await prisma.supply.count()).toBe(7000)
+  })
+
+  it('should leave everything as it was where it fails, and clear away what a killed one has left', async () => {
+    await load(FIRST, true)
+    const before = await loadSnapshot({ prisma })
+    const failing = load(catalog({ blog: 'bolt' }, { bolt: 'FR' }), true, () => {
+      throw new Error('stop')
+    })
+    await expect(failing).rejects.toThrow('stop')
+    expect(await loadSnapshot({ prisma })).toEqual(before)
+    expect(await schemas()).toEqual([])
+
+    await prisma.$executeRaw`CREATE SCHEMA catalog_load_killed`
+    await prisma.$executeRaw`CREATE TABLE catalog_load_killed.alive AS SELECT now() - interval '1 hour' AS at`
+    await load(catalog({ blog: 'bolt' }, { bolt: 'FR' }), true)
+    expect(await schemas()).toEqual([])
+  })
+
+  it('should begin anew where the catalogue was changed meanwhile', async () => {
+    await load(FIRST, true)
+    let changed = false
+    const before = await readRevision(prisma)
+    const loading = load(catalog({ blog: 'bolt' }, { bolt: 'FR' }), false, () => {
+      if (!changed) changing = loadCatalog({ prisma, data: catalog({ own: 'acme' }, { acme: 'US' }) })
+      changed = true
+    })
+    let changing: Promise<unknown> | undefined
+    await loading
+    await changing
+    const { supplies, revision } = await loadSnapshot({ prisma })
+    expect([...supplies.keys()]).toEqual(['blog', 'news', 'own', 'shop'])
+    expect(revision).toBe(before + 2n)
+  })
+
+  it('should wait for another', async () => {
+    await clear()
+    const files = [0, 1, 2].map((n) => catalog({ [`own-${n}`]: 'acme' }, { acme: 'US' }))
+    await Promise.all(files.map((data) => load(data)))
+    expect(await prisma.supply.count()).toBe(3)
   })
 })
 
