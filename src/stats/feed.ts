@@ -34,6 +34,8 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
   /** The newest value read of each watched supply, and the number of the read it came by. Emptied when nobody watches. */
   const newest = new Map<string, { readonly value: SupplyStats; readonly read: number }>()
   let reads = 0
+  /** From when on the next page of a start may be read. */
+  let nextStartAtMs = Number.NEGATIVE_INFINITY
   let stale = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   let refreshing: Promise<void> | undefined
@@ -140,8 +142,15 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
     }
   }
 
-  /** Reads values for a subscriber's start. They count as told, so that the next refresh does not repeat them. */
+  /**
+   * Reads values for a subscriber's start. They count as told, so that the next refresh does not repeat them. However many
+   * subscribers begin at a time, their supplies are read one page after the other, with the event loop free in between.
+   */
   async function read(ids: readonly string[]): Promise<SupplyStats[]> {
+    const nowMs = performance.now()
+    const waitMs = Math.max(0, nextStartAtMs - nowMs)
+    nextStartAtMs = nowMs + waitMs + ids.length * START_MS_PER_SUPPLY
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
     const read = ++reads
     const values = await store.read(ids)
     return ids.map((id, index) => {
@@ -207,6 +216,8 @@ export function emptyStats(supplyId: string): SupplyStats {
 
 /** Changed supplies are read at most this often, in milliseconds. */
 const REFRESH_INTERVAL_MS = 100
+/** What the supplies of a start are spread over, in milliseconds: telling one takes a fifth of that. */
+const START_MS_PER_SUPPLY = 0.1
 /** After a failed read the next one comes this much later, in milliseconds. */
 const RETRY_AFTER_MS = 500
 /** Supplies read in one call: parsing them takes as long as an auction may notice. */

@@ -147,7 +147,6 @@ async function* pages(ids: Iterable<string> | AsyncIterable<string>): AsyncGener
     if (page.length < INITIAL_PAGE) continue
     yield page
     page = []
-    await new Promise((resolve) => setTimeout(resolve, INITIAL_PAUSE_MS))
   }
   if (page.length > 0) yield page
 }
@@ -155,5 +154,3 @@ async function* pages(ids: Iterable<string> | AsyncIterable<string>): AsyncGener
 const END: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined })
 /** Supplies read in one call for a subscriber's start. */
 const INITIAL_PAGE = 50
-/** Between two pages of a start, so that auctions do not notice a subscriber to many supplies, in milliseconds. */
-const INITIAL_PAUSE_MS = 5

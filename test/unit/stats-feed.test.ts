@@ -72,6 +72,20 @@ describe('the live feed', () => {
     expect(seen.length).toBe(1002)
   })
 
+  it('should begin with many supplies for one subscriber after the other, however many begin at once', async () => {
+    for (let index = 0; index < 100; index++) count(`supply${1000 + index}`)
+    const begun = Array.from({ length: 20 }, () =>
+      collect(feed.subscribe({ supplyIds: undefined, minIntervalMs: 60_000 })),
+    )
+    const told = () => begun.reduce((sum, { seen }) => sum + seen.length, 0)
+    await vi.advanceTimersByTimeAsync(4)
+    expect(told()).toBe(50)
+    await vi.advanceTimersByTimeAsync(20)
+    expect(told()).toBe(250)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(told()).toBe(20 * 102)
+  })
+
   it('should tell the newest value of a change, and skip the ones in between', async () => {
     const { seen } = collect(feed.subscribe({ supplyIds: ['supply1'], minIntervalMs: 250 }))
     await vi.advanceTimersByTimeAsync(1000)
