@@ -82,10 +82,15 @@ export function createLane<Item, Value>(options: LaneOptions<Item, Value>): Lane
   function commit(): void {
     batch ??= { sequence: nextSequence(), entries: takeEntries() }
     const current = batch
-    const timer = setTimeout(letGo, COMMIT_TIMEOUT_MS)
+    // Where this process itself was too busy to read the answer, it lies there already: the immediate lets it be read.
+    let lastChance: NodeJS.Immediate | undefined
+    const timer = setTimeout(() => {
+      lastChance = setImmediate(letGo)
+    }, COMMIT_TIMEOUT_MS)
     inFlight = apply(current).then(
       () => {
         clearTimeout(timer)
+        clearImmediate(lastChance)
         inFlight = undefined
         batch = undefined
         isStalled = false
@@ -95,6 +100,7 @@ export function createLane<Item, Value>(options: LaneOptions<Item, Value>): Lane
       },
       (error: unknown) => {
         clearTimeout(timer)
+        clearImmediate(lastChance)
         inFlight = undefined
         stall(error)
       },
