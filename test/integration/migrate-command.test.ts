@@ -87,7 +87,7 @@ describe('auction migrate and prisma migrate', { timeout: TIMEOUT_MS }, () => {
   it('should agree on the embedded database, which each process opens for itself', async () => {
     const { auction, prisma } = commandsFor({ DATA_DIR: join(folder.path, 'alone') })
     expect((await auction('up', '--steps', '1')).stdout).toBe(`applied ${first}\n`)
-    expect(await auction('status')).toMatchObject({ code: 1, stdout: expect.stringContaining('Not applied (1)') })
+    expect(await auction('status')).toMatchObject({ code: 1, stdout: expect.stringContaining('Not applied (') })
     expect((await prisma('status')).stdout).toMatch(new RegExp(`not yet been applied:\\s*${second}\\s`))
     expect((await prisma('deploy')).stdout).toContain(second)
     expect((await auction('status')).stdout).toContain('up to date')
