@@ -48,18 +48,19 @@ export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependenc
     if (!operation || operation.type === 'subscription') return false
 
     const result = frontDoor.run(operation, origin, payload.variables)
-    if (result instanceof Promise) void answerLater(id, result)
+    if (result instanceof Promise) answerLater(id, result)
     else answer(id, result)
     return true
   }
 
   /** An id that its client completes is free at once: its result is not told, nor taken for that of its next operation. */
-  async function answerLater(id: string, result: Promise<ExecutionResult>): Promise<void> {
+  function answerLater(id: string, result: Promise<ExecutionResult>): void {
     underWay.set(id, result)
-    const settled = await result
-    if (underWay.get(id) !== result) return
-    underWay.delete(id)
-    answer(id, settled)
+    void result.then((settled) => {
+      if (underWay.get(id) !== result) return
+      underWay.delete(id)
+      answer(id, settled)
+    })
   }
 
   function answer(id: string, result: ExecutionResult): void {
