@@ -69,7 +69,6 @@ export function createWebSocketProtocol({
     if (known) return { ...args, document: known.document }
     const enveloped = yoga.getEnveloped({ ...contextValue })
     try {
-      await frontDoor.turnToRead()
       const document = enveloped.parse(query)
       if (!getOperationAST(document, operationName)) return [operationUnknown()]
       const errors = await enveloped.validate(enveloped.schema, document)
