@@ -89,7 +89,7 @@ async function own(dataDir: string, options: EmbeddedOptions): Promise<EmbeddedD
   try {
     await openFiles(dataDir, files, backend.open)
   } catch (error) {
-    const full = await shortage(dataDir, SPARE_BYTES)
+    const full = await shortage(dataDir, existsSync(files) ? SPARE_BYTES : NEW_DATABASE_BYTES)
     await dispose()
     const remedy = full === undefined ? 'move it away or set DATA_DIR to another folder' : 'make room there'
     const message = `DATA_DIR ${dataDir} cannot be opened (${full ?? messageOf(error)}): ${remedy}`

@@ -36,6 +36,7 @@ export function createLastingBackend({ startThread, onLost }: LastingBackendOpti
   let timer: NodeJS.Timeout | undefined
 
   async function start(): Promise<BackendThread> {
+    stopping.signal.throwIfAborted()
     const started = await startThread(stopping.signal)
     problem = undefined
     void started.ended.then(lost)
@@ -83,6 +84,8 @@ export function createLastingBackend({ startThread, onLost }: LastingBackendOpti
     async dispose() {
       stopping.abort()
       clearTimeout(timer)
+      // Where it was never opened, who waits for that has an end as well.
+      open()
       await thread?.then(
         (started) => started.close(),
         () => {},
