@@ -1,4 +1,4 @@
-import type { Bidder, Catalog, Supply } from '../catalog/types.ts'
+import type { Bidder, Catalog } from '../catalog/types.ts'
 import { rateLimitKey } from '../rate-limit/key.ts'
 import type { RateLimitDecision, RateLimiter } from '../rate-limit/types.ts'
 import { type AuctionDependencies, holdAuction } from './hold-auction.ts'
@@ -29,8 +29,8 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
 
   return {
     run(request) {
-      const supply = catalog.current().supplies.get(request.supplyId)
-      if (!supply) return { type: 'SUPPLY_NOT_FOUND', supplyId: request.supplyId }
+      const bidders = catalog.current().eligibleBidders(request.supplyId, request.country)
+      if (!bidders) return { type: 'SUPPLY_NOT_FOUND', supplyId: request.supplyId }
       let isWaiting = false
       inFlight++
       // Each step is tried without waiting; the first that must be waited for goes on in `finish`.
@@ -38,18 +38,18 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
         const decision = rateLimiter.take(rateLimitKey(request.ip))
         if (decision instanceof Promise) {
           isWaiting = true
-          return finish(supply, request, decision)
+          return finish(bidders, request, decision)
         }
         if (!decision.isAllowed) return refusal(decision)
-        const auction = hold(supply, request)
+        const auction = hold(bidders, request)
         if (auction instanceof Promise) {
           isWaiting = true
-          return finish(supply, request, decision, auction)
+          return finish(bidders, request, decision, auction)
         }
         const recorded = recorder.record(auction)
         if (recorded instanceof Promise) {
           isWaiting = true
-          return finish(supply, request, decision, auction, recorded)
+          return finish(bidders, request, decision, auction, recorded)
         }
         return resultOf(auction, decision)
       } finally {
@@ -61,7 +61,7 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
 
   /** The steps that are left, waiting where they make it wait. */
   async function finish(
-    supply: Supply,
+    bidders: readonly Bidder[],
     request: AuctionRequest,
     taking: RateLimitDecision | Promise<RateLimitDecision>,
     holding?: Auction | Promise<Auction>,
@@ -70,7 +70,7 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
     try {
       const decision = taking instanceof Promise ? await taking : taking
       if (!decision.isAllowed) return refusal(decision)
-      const held = holding ?? hold(supply, request)
+      const held = holding ?? hold(bidders, request)
       const auction = held instanceof Promise ? await held : held
       const recorded = recording ?? recorder.record(auction)
       if (recorded instanceof Promise) await recorded
@@ -80,9 +80,9 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
     }
   }
 
-  function hold(supply: Supply, request: AuctionRequest): Auction | Promise<Auction> {
+  function hold(bidders: readonly Bidder[], request: AuctionRequest): Auction | Promise<Auction> {
     auctions++
-    return holdAuction(request, supply.biddersByCountry.get(request.country) ?? NOBODY, auctions, dependencies)
+    return holdAuction(request, bidders, auctions, dependencies)
   }
 }
 
@@ -95,5 +95,3 @@ function resultOf(auction: Auction, { isLocal }: RateLimitDecision): AuctionResu
   const { supplyId, country } = auction
   return { type: 'NO_ELIGIBLE_BIDDERS', supplyId, country, isLimitedLocally: isLocal }
 }
-
-const NOBODY: readonly Bidder[] = []

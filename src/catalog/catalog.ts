@@ -1,11 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { PrismaClient } from '../generated/prisma/client.ts'
-import { loadSnapshot, readRevision } from './snapshot.ts'
+import { type CatalogSource, loadSnapshot, readRevision } from './snapshot.ts'
 import type { Catalog, CatalogSnapshot } from './types.ts'
 
-export interface CatalogOptions {
-  readonly prisma: PrismaClient
-  readonly embedded?: boolean
+export interface CatalogOptions extends CatalogSource {
   /** How long between two looks at the revision, in milliseconds; 1000 by default. */
   readonly pollIntervalMs?: number
   /** Told of each new snapshot, after `current()` gives it; not of the first. */
@@ -23,8 +20,8 @@ export interface CatalogOptions {
  * @throws where the catalogue cannot be loaded at first
  */
 export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
-  const { prisma, embedded = false, pollIntervalMs = POLL_INTERVAL_MS, onChange, onError, onRecovery } = options
-  let snapshot = await loadSnapshot({ prisma, embedded })
+  const { prisma, pollIntervalMs = POLL_INTERVAL_MS, onChange, onError, onRecovery } = options
+  let snapshot = await loadSnapshot(options)
   let isFailing = false
   let isDisposed = false
   let timer: NodeJS.Timeout | undefined
@@ -71,7 +68,7 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
     try {
       // Not "greater": a database that was restored from a backup has an older revision, and is right.
       if ((await readRevision(prisma)) !== snapshot.revision) {
-        snapshot = await loadSnapshot({ prisma, embedded })
+        snapshot = await loadSnapshot(options)
         onChange?.(snapshot)
       }
       if (isFailing) onRecovery?.()

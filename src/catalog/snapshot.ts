@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Prisma, PrismaClient } from '../generated/prisma/client.ts'
-import type { Bidder, CatalogSnapshot, Supply } from './types.ts'
+import { streamCatalog } from './stream-catalog.ts'
+import { type CatalogTable, createCatalogTable } from './table.ts'
+import type { Bidder, CatalogSnapshot } from './types.ts'
 
 /** What a snapshot is built from, in any order. */
 export interface CatalogRows {
@@ -10,29 +12,31 @@ export interface CatalogRows {
   readonly supplies: Iterable<readonly [id: string, bidderIds: readonly string[]]>
 }
 
-/** Builds a snapshot from rows at hand, all at once. A bidder id without a bidder is passed over. */
-export function buildSnapshot({ revision, bidders, supplies }: CatalogRows): CatalogSnapshot {
-  const sorted = [...bidders].sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)))
-  const ranks = new Map(sorted.map(({ id }, rank) => [id, rank]))
-  const rank = (id: string) => ranks.get(id) ?? -1
-  const builder = createSnapshotBuilder(revision, sorted)
-  for (const [id, bidderIds] of supplies) {
-    builder.add(id, [...bidderIds].sort((a, b) => rank(a) - rank(b)).join(SEPARATOR))
-  }
-  return builder.snapshot()
-}
-
-export interface LoadSnapshotOptions {
+export interface CatalogSource {
   readonly prisma: PrismaClient
   /** The embedded database answers one client at a time: others have their turn between the pages. */
   readonly embedded?: boolean
+  /** Of the database, where it is a server: a large catalogue is read much quicker over a connection of its own. */
+  readonly serverUrl?: string | undefined
+}
+
+/** Builds a snapshot from rows at hand, all at once. A bidder id without a bidder is passed over. */
+export function buildSnapshot({ revision, bidders, supplies }: CatalogRows): CatalogSnapshot {
+  const table = createCatalogTable()
+  for (const { id, country } of bidders) table.setBidder(id, country)
+  for (const [id, bidderIds] of supplies) setSupply(table, id, bidderIds)
+  return table.snapshot(revision)
 }
 
 /**
- * Reads the catalogue as it stands at one moment into memory, in pages, giving the event loop a turn between them.
- * @throws whatever Prisma throws where the database is away or not migrated
+ * Reads the catalogue as it stands at one moment into memory, giving the event loop its turns.
+ * @throws whatever Prisma or pg throw where the database is away or not migrated
  */
-export async function loadSnapshot({ prisma, embedded = false }: LoadSnapshotOptions): Promise<CatalogSnapshot> {
+export async function loadSnapshot({ prisma, embedded, serverUrl }: CatalogSource): Promise<CatalogSnapshot> {
+  if (serverUrl !== undefined) {
+    const table = createCatalogTable()
+    return table.snapshot(await streamCatalog({ serverUrl, table }))
+  }
   for (let tries = 0; embedded && tries < MAX_TRIES_IN_TURNS; tries++) {
     const snapshot = await readSnapshot(prisma)
     // Every load makes it grow, so between the pages there was none.
@@ -51,7 +55,7 @@ export async function readRevision(prisma: Prisma.TransactionClient): Promise<bi
   return row?.revision ?? 0n
 }
 
-/** Supplies read by one query; building so many takes a few milliseconds. */
+/** Supplies read by one query; packing so many takes a few milliseconds. */
 const SUPPLIES_PER_PAGE = 2000
 const CONNECTION_TIMEOUT_MS = 10_000
 /** How often the catalogue may change while it is read, before it is read in one transaction. */
@@ -61,23 +65,24 @@ const SNAPSHOT_TIMEOUT_MS = 300_000
 /** Between the ids of a joined list: no id that was loaded has a line break. */
 const SEPARATOR = '\n'
 
+/** In pages: the embedded database does nothing else while it answers, and holds each answer in memory. */
 async function readSnapshot(transaction: Prisma.TransactionClient): Promise<CatalogSnapshot> {
-  const builder = createSnapshotBuilder(
-    await readRevision(transaction),
-    await transaction.bidder.findMany({ orderBy: { id: 'asc' } }),
-  )
+  const table = createCatalogTable()
+  const revision = await readRevision(transaction)
+  for (const { id, country } of await transaction.bidder.findMany({ orderBy: { id: 'asc' } }))
+    table.setBidder(id, country)
   for (let after: string | undefined = ''; after !== undefined; ) {
     const page: SupplyRow[] = await readPage(transaction, after)
-    for (const { id, bidders } of page) builder.add(id, bidders)
+    for (const { id, bidders } of page) setSupply(table, id, bidders.split(SEPARATOR))
     after = page.at(-1)?.id
     await nextTurn()
   }
-  return builder.snapshot()
+  return table.snapshot(revision)
 }
 
 interface SupplyRow {
   readonly id: string
-  /** Its bidders' ids in order, joined: one text a row is much less to carry and to parse than a row a bidder. */
+  /** Its bidders' ids, joined: one text a row is much less to carry and to parse than a row a bidder. */
   readonly bidders: string
 }
 
@@ -85,63 +90,17 @@ interface SupplyRow {
 function readPage(transaction: Prisma.TransactionClient, after: string): Promise<SupplyRow[]> {
   return transaction.$queryRaw<SupplyRow[]>`
     SELECT id, coalesce(
-      (SELECT string_agg(bidder_id, ${SEPARATOR} ORDER BY bidder_id) FROM supply_bidder WHERE supply_id = supplies.id),
+      (SELECT string_agg(bidder_id, ${SEPARATOR}) FROM supply_bidder WHERE supply_id = supplies.id),
       ''
     ) AS bidders
     FROM supplies WHERE id > ${after} ORDER BY id LIMIT ${SUPPLIES_PER_PAGE}`
 }
 
-/**
- * Supplies that sell to the same bidders share one map, and maps share the lists of the same bidders: many supplies
- * have few distinct sets between them.
- */
-function createSnapshotBuilder(revision: bigint, bidderRows: Iterable<Bidder>) {
-  const countries = new Map<string, string>()
-  const bidders = new Map<string, Bidder>()
-  const supplies = new Map<string, Supply>()
-  const bySet = new Map<string, ReadonlyMap<string, readonly Bidder[]>>()
-  const lists = new Map<string, readonly Bidder[]>()
-
-  for (const { id, country } of bidderRows) {
-    // One copy of each country's text.
-    if (!countries.has(country)) countries.set(country, country)
-    bidders.set(id, { id, country: countries.get(country) ?? country })
+function setSupply(table: CatalogTable, id: string, bidderIds: readonly string[]): void {
+  const numbers: number[] = []
+  for (const bidderId of bidderIds) {
+    const number = table.bidderNumber(bidderId)
+    if (number !== undefined) numbers.push(number)
   }
-
-  return {
-    /** @param joinedIds the bidders' ids, sorted, with SEPARATOR between them */
-    add(id: string, joinedIds: string): void {
-      let biddersByCountry = bySet.get(joinedIds)
-      if (biddersByCountry === undefined) {
-        biddersByCountry = groupByCountry(joinedIds.split(SEPARATOR))
-        bySet.set(joinedIds, biddersByCountry)
-      }
-      supplies.set(id, { id, biddersByCountry })
-    },
-    snapshot(): CatalogSnapshot {
-      return { revision, supplies, bidders }
-    },
-  }
-
-  function groupByCountry(bidderIds: readonly string[]): ReadonlyMap<string, readonly Bidder[]> {
-    const groups = new Map<string, Bidder[]>()
-    for (const bidderId of bidderIds) {
-      const bidder = bidders.get(bidderId)
-      if (bidder === undefined) continue
-      const group = groups.get(bidder.country)
-      if (group === undefined) groups.set(bidder.country, [bidder])
-      else group.push(bidder)
-    }
-    const shared = new Map<string, readonly Bidder[]>()
-    for (const [country, group] of groups) shared.set(country, shareList(group))
-    return shared
-  }
-
-  function shareList(group: readonly Bidder[]): readonly Bidder[] {
-    const key = group.map(({ id }) => id).join(SEPARATOR)
-    const known = lists.get(key)
-    if (known !== undefined) return known
-    lists.set(key, group)
-    return group
-  }
+  table.setSupply(id, numbers, numbers.length)
 }

@@ -1,3 +1,5 @@
+import type { SupplyIds } from './supply-table.ts'
+
 /** A buyer of impressions, of one country. */
 export interface Bidder {
   readonly id: string
@@ -5,18 +7,18 @@ export interface Bidder {
   readonly country: string
 }
 
-/** A publisher's page: the seller of impressions. */
-export interface Supply {
-  readonly id: string
-  /** The bidders this supply may sell to, by country; each list is sorted by bidder id and shared between supplies. */
-  readonly biddersByCountry: ReadonlyMap<string, readonly Bidder[]>
-}
-
-/** The catalogue as it stood at one revision: immutable, replaced whole when the catalogue changes. */
+/**
+ * What is sold and who may buy, as of one revision. Ask for it anew each time: while a newer revision is put in, supplies
+ * change one by one, each as a whole.
+ */
 export interface CatalogSnapshot {
   readonly revision: bigint
-  readonly supplies: ReadonlyMap<string, Supply>
+  readonly supplies: SupplyIds
   readonly bidders: ReadonlyMap<string, Bidder>
+  /** The bidders of a country that a supply may sell to, sorted by their ids' bytes; undefined where there is no such supply. */
+  eligibleBidders(supplyId: string, country: string): readonly Bidder[] | undefined
+  /** All bidders that a supply may sell to, in the same order. */
+  biddersOf(supplyId: string): readonly Bidder[] | undefined
 }
 
 /** The catalogue of a running service: what is sold and who may buy, at its newest revision. */

@@ -51,6 +51,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
     const catalog = await createCatalog({
       prisma,
       embedded: database.embedded,
+      serverUrl: database.embedded ? undefined : database.connectionString,
       onChange: ({ revision, supplies, bidders }) =>
         log.info({ revision: Number(revision), supplies: supplies.size, bidders: bidders.size }, 'new catalogue'),
       onError: (error) => log.warn({ err: error }, 'the catalogue cannot be refreshed: the last one stays in use'),

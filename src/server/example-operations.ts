@@ -12,10 +12,12 @@ export interface ExampleRequest {
 }
 
 /** A request that the catalogue can serve: its first supply, in the country where most bidders buy from it. */
-export function exampleRequest({ supplies }: CatalogSnapshot): ExampleRequest {
-  const [supply] = supplies.values()
-  const [country] = [...(supply?.biddersByCountry ?? [])].sort(([, a], [, b]) => b.length - a.length)[0] ?? ['US']
-  return { supplyId: supply?.id ?? 'supply1', ip: '203.0.113.7', country }
+export function exampleRequest(catalog: CatalogSnapshot): ExampleRequest {
+  const [supplyId = 'supply1'] = catalog.supplies.keys()
+  const countries = new Map<string, number>()
+  for (const { country } of catalog.biddersOf(supplyId) ?? []) countries.set(country, (countries.get(country) ?? 0) + 1)
+  const [country] = [...countries].sort(([, a], [, b]) => b - a)[0] ?? ['US']
+  return { supplyId, ip: '203.0.113.7', country }
 }
 
 /** GraphiQL's tabs on a first visit. */

@@ -14,55 +14,43 @@ function build(supplies: [string, string[]][]) {
 }
 
 describe('buildSnapshot', () => {
-  it('should give each supply its bidders by country', () => {
-    const { revision, supplies, bidders } = build([['news', ['bolt', 'cafe', 'acme']]])
+  it('should give each supply its bidders of a country', () => {
+    const { revision, supplies, bidders, eligibleBidders, biddersOf } = build([['news', ['bolt', 'cafe', 'acme']]])
 
     expect(revision).toBe(3n)
-    expect(supplies.get('news')?.id).toBe('news')
-    expect(supplies.get('news')?.biddersByCountry).toEqual(
-      new Map([
-        [
-          'US',
-          [
-            { id: 'acme', country: 'US' },
-            { id: 'bolt', country: 'US' },
-          ],
-        ],
-        ['FR', [{ id: 'cafe', country: 'FR' }]],
-      ]),
-    )
+    expect([supplies.size, supplies.has('news'), [...supplies.keys()]]).toEqual([1, true, ['news']])
+    expect(eligibleBidders('news', 'US')).toEqual([
+      { id: 'acme', country: 'US' },
+      { id: 'bolt', country: 'US' },
+    ])
+    expect(eligibleBidders('news', 'FR')).toEqual([{ id: 'cafe', country: 'FR' }])
+    expect(eligibleBidders('news', 'GB')).toEqual([])
+    expect(biddersOf('news')?.map(({ id }) => id)).toEqual(['acme', 'bolt', 'cafe'])
     expect(bidders.size).toBe(5)
-    expect(supplies.get('news')?.biddersByCountry.get('FR')?.[0]).toBe(bidders.get('cafe'))
+    expect(eligibleBidders('news', 'FR')?.[0]).toBe(bidders.get('cafe'))
+  })
+
+  it('should know no supply that is not there', () => {
+    const { supplies, eligibleBidders, biddersOf } = build([['news', ['acme']]])
+
+    for (const id of ['', 'new', 'newt', 'news2', '__proto__', 'NEWS']) {
+      expect([supplies.has(id), eligibleBidders(id, 'US'), biddersOf(id)]).toEqual([false, undefined, undefined])
+    }
   })
 
   it('should sort bidders by their bytes, as the database does', () => {
-    const list = build([['news', ['😀', '\uFF5E', 'bolt']]])
-      .supplies.get('news')
-      ?.biddersByCountry.get('US')
+    const list = build([['news', ['😀', '\uFF5E', 'bolt']]]).eligibleBidders('news', 'US')
 
     expect(list?.map(({ id }) => id)).toEqual(['bolt', '\uFF5E', '😀'])
   })
 
-  it('should share what supplies have in common', () => {
-    const { supplies } = build([
-      ['a', ['acme', 'bolt']],
-      ['b', ['bolt', 'acme']],
-      ['c', ['acme', 'cafe', 'bolt']],
-    ])
-    const [a, b, c] = ['a', 'b', 'c'].map((id) => supplies.get(id)?.biddersByCountry)
-
-    expect(a).toBe(b)
-    expect(c).not.toBe(a)
-    expect(c?.get('US')).toBe(a?.get('US'))
-  })
-
   it('should keep a supply without bidders, and pass over bidders that are not there', () => {
-    const { supplies } = build([
+    const { supplies, biddersOf } = build([
       ['none', []],
       ['ghost', ['ghost']],
     ])
 
-    expect(supplies.get('none')?.biddersByCountry.size).toBe(0)
-    expect(supplies.get('ghost')?.biddersByCountry.size).toBe(0)
+    expect([...supplies.keys()]).toEqual(['none', 'ghost'])
+    expect([biddersOf('none'), biddersOf('ghost')]).toEqual([[], []])
   })
 })

@@ -1,0 +1,109 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import pg from 'pg'
+import { to } from 'pg-copy-streams'
+import { CONNECT_TIMEOUT_MS } from '../db/client.ts'
+import { type ByteDictionary, createByteDictionary, HASH_START, hashStep } from './byte-dictionary.ts'
+import { createCopyRows, type OnCopyRow } from './copy-rows.ts'
+import type { CatalogTable } from './table.ts'
+
+export interface StreamOptions {
+  /** Of a PostgreSQL server. */
+  readonly serverUrl: string
+  /** An empty one, which is filled. */
+  readonly table: CatalogTable
+}
+
+/**
+ * Fills a table with the catalogue as it stands at one moment, by one query over a connection of its own, which is read
+ * as it arrives: a million supplies take some three seconds, most of them the server's. Returns the revision.
+ * @throws where the server is away, not migrated, or silent for STALL_TIMEOUT_MS
+ */
+export async function streamCatalog({ serverUrl, table }: StreamOptions): Promise<bigint> {
+  const client = new pg.Client({
+    connectionString: serverUrl,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    application_name: 'auction',
+  })
+  // A connection that is lost fails the query that is under way.
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query(BEGIN)
+    const revision = await client.query<{ revision: string }>('SELECT revision FROM catalog_revision WHERE id = 1')
+    const bidders = await client.query<{ id: string; country: string }>('SELECT id, country FROM bidders ORDER BY id')
+    for (const { id, country } of bidders.rows) table.setBidder(id, country)
+    await readSupplies(client, table, createByteDictionary(bidders.rows.map(({ id }, number) => [id, number])))
+    return BigInt(revision.rows[0]?.revision ?? 0)
+  } finally {
+    await client.end()
+  }
+}
+
+/** How long the server may be silent, in milliseconds. The first row takes longest, where it sorts. */
+export const STALL_TIMEOUT_MS = 60_000
+const STATEMENT_TIMEOUT_MS = 300_000
+/** How long packing may keep the event loop, in milliseconds. */
+const TURN_MS = 4
+
+/**
+ * Tables that were just filled have no planner statistics, and an estimate that is far off makes the server hash or sort
+ * ten million rows: the indexes give them in order, from the first one on.
+ */
+const BEGIN = `
+  BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+  SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
+  SET LOCAL enable_hashagg = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off; SET LOCAL jit = off`
+const COPY_SUPPLIES = `
+  COPY (
+    SELECT id, coalesce(bidders, '')
+    FROM supplies
+    LEFT JOIN (SELECT supply_id, string_agg(bidder_id, E'\\n') AS bidders FROM supply_bidder GROUP BY supply_id) AS lists
+      ON supply_id = id
+    ORDER BY id
+  ) TO STDOUT (FORMAT binary)`
+const SEPARATOR = 10
+
+async function readSupplies(client: pg.Client, table: CatalogTable, dictionary: ByteDictionary): Promise<void> {
+  const stream = client.query(to(COPY_SUPPLIES))
+  const stall = setTimeout(() => stream.destroy(new Error(STALLED)), STALL_TIMEOUT_MS)
+  const readRows = createCopyRows(createRowReader(table, dictionary))
+  let turnStart = performance.now()
+  try {
+    for await (const chunk of stream) {
+      stall.refresh()
+      readRows(chunk)
+      if (performance.now() - turnStart < TURN_MS) continue
+      await nextTurn()
+      turnStart = performance.now()
+    }
+  } finally {
+    clearTimeout(stall)
+  }
+}
+
+const STALLED = `the database has sent nothing for ${STALL_TIMEOUT_MS} ms while the catalogue was read`
+
+/** Puts a row of a supply's id and its bidders' ids, with line breaks between them, into the table. */
+function createRowReader(table: CatalogTable, dictionary: ByteDictionary): OnCopyRow {
+  const numbers: number[] = []
+  return (bytes, idStart, idEnd, listStart, listEnd) => {
+    let count = 0
+    let start = listStart
+    let hashed = HASH_START
+    for (let at = listStart; at <= listEnd; at++) {
+      const byte = at < listEnd ? (bytes[at] as number) : SEPARATOR
+      if (byte !== SEPARATOR) {
+        hashed = hashStep(hashed, byte)
+        continue
+      }
+      const number = dictionary.numberOf(bytes, start, at, hashed)
+      if (number >= 0) numbers[count++] = number
+      start = at + 1
+      hashed = HASH_START
+    }
+    table.setSupply(bytes.toString('utf8', idStart, idEnd), numbers, count)
+  }
+}
