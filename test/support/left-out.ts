@@ -1,4 +1,4 @@
-import { hasChromium, hasNginx, hasPostgres, hasRedis } from './services.ts'
+import { canMount, hasChromium, hasNginx, hasPostgres, hasRedis } from './services.ts'
 
 const SERVICES = [
   {
@@ -14,14 +14,18 @@ const SERVICES = [
 
 /**
  * A vitest global setup: says at the end which tests were left out because of what is not installed, and how to have
- * them. Where TEST_REQUIRE_SERVICES is set, nothing may be left out.
+ * them. Where TEST_REQUIRE_SERVICES is set, nothing that could be installed may be left out.
  */
 export default function leftOut(): () => void {
   const missing = SERVICES.filter(({ there }) => !there)
   const lines = missing.map(({ name, tests }) => `  ${name} is not installed: left out the tests of ${tests}`)
   const remedy = `  to have them, on Debian: apt-get install ${missing.map((service) => service.package).join(' ')}`
   if (missing.length > 0 && process.env.TEST_REQUIRE_SERVICES) throw new Error([...lines, remedy].join('\n'))
+  const forbidden = canMount
+    ? []
+    : ['  mounting a tmpfs is not permitted, as it is to root: left out the tests of a full disk']
   return () => {
     if (missing.length > 0) console.warn(['', 'Tests left out', ...lines, remedy, ''].join('\n'))
+    if (forbidden.length > 0) console.warn(['', 'Tests left out', ...forbidden, ''].join('\n'))
   }
 }

@@ -15,6 +15,9 @@ export const hasChromium = runs('chromium', '--version')
 /** Whether tests can run a program on a terminal of their own. */
 export const hasScript = runs('script', '--version')
 
+/** Whether tests can have a disk of their own that is full: on Linux, as root. */
+export const canMount = runs('sh', '-c', 'd=$(mktemp -d) && mount -t tmpfs tmpfs "$d" 2>/dev/null && umount "$d"')
+
 function runs(command: string, ...args: string[]): boolean {
   return spawnSync(command, args).status === 0
 }
