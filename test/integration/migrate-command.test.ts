@@ -40,23 +40,34 @@ function commandsFor(env: Record<string, string>) {
   }
 }
 
+/** What Prisma says of migrations that are to be applied. */
+function notApplied(names: readonly string[]): RegExp {
+  return new RegExp(`not yet been applied:\\s*${names.join('\\s+')}\\s`)
+}
+
+function lines(names: readonly string[], line: (name: string) => string): string {
+  return names.map((name) => `${line(name)}\n`).join('')
+}
+
 describe('auction migrate and prisma migrate', { timeout: TIMEOUT_MS }, () => {
   let folder: Awaited<ReturnType<typeof createTestFolder>>
+  let names: string[]
   let first: string
-  let second: string
+  let last: string
 
   beforeAll(async () => {
     folder = await createTestFolder()
-    const names = (await readMigrations()).map(({ name }) => name)
-    first = names[0] ?? ''
-    second = names[1] ?? ''
+    names = (await readMigrations()).map(({ name }) => name)
+    first = names.at(0) ?? ''
+    last = names.at(-1) ?? ''
   })
   afterAll(() => folder.dispose())
 
   async function expectAgreement({ auction, prisma }: ReturnType<typeof commandsFor>): Promise<void> {
+    const rest = names.slice(1)
     expect(await auction('up', '--steps', '1')).toEqual({ code: 0, stdout: `applied ${first}\n`, stderr: '' })
-    expect((await prisma('status')).stdout).toMatch(new RegExp(`not yet been applied:\\s*${second}\\s`))
-    expect((await auction('up')).stdout).toBe(`applied ${second}\n`)
+    expect((await prisma('status')).stdout).toMatch(notApplied(rest))
+    expect((await auction('up')).stdout).toBe(lines(rest, (name) => `applied ${name}`))
     expect((await auction('up')).stdout).toBe('Nothing to apply.\n')
     expect((await prisma('status')).stdout).toContain('Database schema is up to date!')
     const difference = ['diff', '--from-config-datasource', '--to-schema', 'prisma/schema.prisma', '--exit-code']
@@ -65,19 +76,20 @@ describe('auction migrate and prisma migrate', { timeout: TIMEOUT_MS }, () => {
     expect(await auction('down')).toEqual({
       code: 1,
       stdout: '',
-      stderr: `error: this would undo ${second}, which drops the data that came with it: run it with --yes if you mean it\n`,
+      stderr: `error: this would undo ${last}, which drops the data that came with it: run it with --yes if you mean it\n`,
     })
-    expect((await auction('down', '--yes')).stdout).toBe(`undone ${second}\n`)
-    expect((await prisma('status')).stdout).toMatch(new RegExp(`not yet been applied:\\s*${second}\\s`))
-    expect((await auction('history')).stdout).toMatch(new RegExp(`^${first} +20.*Z\n${second} +not applied\n$`))
+    expect((await auction('down', '--yes')).stdout).toBe(`undone ${last}\n`)
+    expect((await prisma('status')).stdout).toMatch(notApplied([last]))
+    expect((await auction('history')).stdout).toMatch(new RegExp(`^${first} +20.*Z\n[^]*\n${last} +not applied\n$`))
 
-    expect((await prisma('deploy')).stdout).toContain(second)
-    const upToDate = `Current: ${second}\nThe database is up to date.\n`
+    expect((await prisma('deploy')).stdout).toContain(last)
+    const upToDate = `Current: ${last}\nThe database is up to date.\n`
     expect(await auction('status')).toEqual({ code: 0, stdout: upToDate, stderr: '' })
-    expect((await auction('down', '--to', 'base', '--yes')).stdout).toBe(`undone ${second}\nundone ${first}\n`)
+    const undone = lines([...names].reverse(), (name) => `undone ${name}`)
+    expect((await auction('down', '--to', 'base', '--yes')).stdout).toBe(undone)
     expect(await auction('status')).toEqual({
       code: 1,
-      stdout: `Current: none\nNot applied (2), apply with \`auction migrate up\`:\n  ${first}\n  ${second}\n`,
+      stdout: `Current: none\nNot applied (${names.length}), apply with \`auction migrate up\`:\n${lines(names, (name) => `  ${name}`)}`,
       stderr: '',
     })
     expect((await prisma('reset', '--force')).stdout).toContain('Database reset successful')
@@ -88,8 +100,8 @@ describe('auction migrate and prisma migrate', { timeout: TIMEOUT_MS }, () => {
     const { auction, prisma } = commandsFor({ DATA_DIR: join(folder.path, 'alone') })
     expect((await auction('up', '--steps', '1')).stdout).toBe(`applied ${first}\n`)
     expect(await auction('status')).toMatchObject({ code: 1, stdout: expect.stringContaining('Not applied (') })
-    expect((await prisma('status')).stdout).toMatch(new RegExp(`not yet been applied:\\s*${second}\\s`))
-    expect((await prisma('deploy')).stdout).toContain(second)
+    expect((await prisma('status')).stdout).toMatch(notApplied(names.slice(1)))
+    expect((await prisma('deploy')).stdout).toContain(last)
     expect((await auction('status')).stdout).toContain('up to date')
   })
 
