@@ -19,25 +19,29 @@ export interface StreamOptions {
  * @throws where the server is away, not migrated, or silent for STALL_TIMEOUT_MS
  */
 export async function streamCatalog({ serverUrl, table }: StreamOptions): Promise<bigint> {
+  // Not pg's query_timeout: its timer outlives a COPY, and fails the stream when that has long ended.
   const client = new pg.Client({
     connectionString: serverUrl,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'auction',
   })
   // A connection that is lost fails the query that is under way.
   client.on('error', () => {})
   await client.connect()
+  // With a query under way this closes the connection, which fails the query.
+  const stall = setTimeout(() => void client.end(), STALL_TIMEOUT_MS)
   try {
     await client.query(BEGIN)
     const revision = await client.query<{ revision: string }>('SELECT revision FROM catalog_revision WHERE id = 1')
     const bidders = await client.query<{ id: string; country: string }>('SELECT id, country FROM bidders ORDER BY id')
     for (const { id, country } of bidders.rows) table.setBidder(id, country)
-    await readSupplies(client, table, createByteDictionary(bidders.rows.map(({ id }, number) => [id, number])))
+    const dictionary = createByteDictionary(bidders.rows.map(({ id }, number) => [id, number]))
+    await readSupplies(client, createRowReader(table, dictionary), () => stall.refresh())
     return BigInt(revision.rows[0]?.revision ?? 0)
   } finally {
+    clearTimeout(stall)
     await client.end()
   }
 }
@@ -66,25 +70,17 @@ const COPY_SUPPLIES = `
   ) TO STDOUT (FORMAT binary)`
 const SEPARATOR = 10
 
-async function readSupplies(client: pg.Client, table: CatalogTable, dictionary: ByteDictionary): Promise<void> {
-  const stream = client.query(to(COPY_SUPPLIES))
-  const stall = setTimeout(() => stream.destroy(new Error(STALLED)), STALL_TIMEOUT_MS)
-  const readRows = createCopyRows(createRowReader(table, dictionary))
+async function readSupplies(client: pg.Client, onRow: OnCopyRow, onChunk: () => void): Promise<void> {
+  const readRows = createCopyRows(onRow)
   let turnStart = performance.now()
-  try {
-    for await (const chunk of stream) {
-      stall.refresh()
-      readRows(chunk)
-      if (performance.now() - turnStart < TURN_MS) continue
-      await nextTurn()
-      turnStart = performance.now()
-    }
-  } finally {
-    clearTimeout(stall)
+  for await (const chunk of client.query(to(COPY_SUPPLIES))) {
+    onChunk()
+    readRows(chunk)
+    if (performance.now() - turnStart < TURN_MS) continue
+    await nextTurn()
+    turnStart = performance.now()
   }
 }
-
-const STALLED = `the database has sent nothing for ${STALL_TIMEOUT_MS} ms while the catalogue was read`
 
 /** Puts a row of a supply's id and its bidders' ids, with line breaks between them, into the table. */
 function createRowReader(table: CatalogTable, dictionary: ByteDictionary): OnCopyRow {

@@ -408,4 +408,27 @@ describe.skipIf(!hasPostgres)('loadCatalog and loadSnapshot beside each other', 
 
     expect(await readContent({ prisma })).toEqual(snapshotOf(data, before.revision + 1n))
   })
+
+  it('should leave no timer behind that a process would wait for', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+    const before = timers()
+
+    await readContent({ prisma, serverUrl: store.connectionString })
+
+    expect(timers()).toBeLessThanOrEqual(before)
+  })
+
+  it('should fail where the connection is lost while it reads', async () => {
+    await prisma.$transaction(async (transaction) => {
+      // It keeps the query from its end.
+      await transaction.$executeRaw`LOCK TABLE supplies IN ACCESS EXCLUSIVE MODE`
+      const failing = expect(readContent({ prisma, serverUrl: store.connectionString })).rejects.toThrow()
+      await vi.waitFor(async () => {
+        const ended = await prisma.$queryRaw<unknown[]>`
+          SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%COPY%' AND wait_event_type = 'Lock'`
+        expect(ended).toHaveLength(1)
+      })
+      await failing
+    })
+  })
 })
