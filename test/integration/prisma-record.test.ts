@@ -121,6 +121,8 @@ function describeRecord(kind: 'embedded' | 'server', open: (folder: string) => P
     expect(await migrateUp(target)).toEqual([])
   })
 
+  if (kind === 'embedded') return
+
   it('should pass over tables that are named as not Prisma’s, and no others', { timeout: TIMEOUT_MS }, async () => {
     const external = join(checkout, 'tools/external-tables.ts')
     const name = (tables: string[]) =>
@@ -140,8 +142,6 @@ function describeRecord(kind: 'embedded' | 'server', open: (folder: string) => P
     await name(['public.auctions', 'public.other'])
     expect(await prisma(...DRIFT)).toMatchObject({ code: 0, output: expect.stringContaining('No difference') })
   })
-
-  if (kind === 'embedded') return
 
   it('should refuse what Prisma has left half done, until that is resolved', { timeout: TIMEOUT_MS }, async () => {
     await migrateUp(target)
