@@ -50,6 +50,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
       disposer.add(stop)
     const catalog = await createCatalog({
       prisma,
+      uses: database.uses,
       embedded: database.embedded,
       serverUrl: database.embedded ? undefined : database.connectionString,
       onChange: ({ revision, supplies, bidders }) =>

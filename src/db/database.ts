@@ -21,6 +21,11 @@ export interface Postgres {
   readonly connectionString: string
   /** PGlite in the data folder, in this process or another one, rather than a server. */
   readonly embedded: boolean
+  /**
+   * Where it can be told at no cost, a number that grows by one with each statement or transaction of whichever process:
+   * where it stands still, nothing was changed.
+   */
+  readonly uses: (() => number) | undefined
   /** Why an embedded database of this process cannot be used at the moment; undefined where all is well. */
   problem(): Promise<string | undefined>
   dispose(): Promise<void>
@@ -52,7 +57,8 @@ type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir'>
 export async function openPostgres(config: DatabaseConfig, options: OpenOptions): Promise<Postgres> {
   if (config.databaseUrl !== undefined) {
     const connectionString = config.databaseUrl
-    return { connectionString, embedded: false, problem: async () => undefined, async dispose() {} }
+    const problem = async () => undefined
+    return { connectionString, embedded: false, uses: undefined, problem, async dispose() {} }
   }
   return { ...(await openEmbedded({ dataDir: config.dataDir, command: options.command })), embedded: true }
 }
@@ -64,7 +70,7 @@ export async function openPostgres(config: DatabaseConfig, options: OpenOptions)
  */
 export async function openDatabase(config: DatabaseConfig, options: OpenOptions): Promise<Database> {
   const postgres = await openPostgres(config, options)
-  const { connectionString, embedded, problem } = postgres
+  const { connectionString, embedded, uses, problem } = postgres
   const prisma = createPrismaClient({
     connectionString,
     maxConnections: embedded ? EMBEDDED_MAX_CONNECTIONS : MAX_CONNECTIONS,
@@ -86,5 +92,5 @@ export async function openDatabase(config: DatabaseConfig, options: OpenOptions)
     await dispose()
     throw error
   }
-  return { prisma, connectionString, embedded, problem, ping, dispose }
+  return { prisma, connectionString, embedded, uses, problem, ping, dispose }
 }

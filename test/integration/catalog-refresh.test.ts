@@ -77,6 +77,42 @@ describe.skipIf(!hasPostgres)('createCatalog', () => {
     expect(supplyIds(catalog)).toEqual(['news', 'shop'])
   })
 
+  it('should look only where something happened in the database, where that can be told', async () => {
+    let uses = 0
+    let looks = 0
+    const watched = afterQuery(prisma, 'CatalogRevision', async () => {
+      uses++
+      looks++
+    })
+    const catalog = await start({ prisma: watched, uses: () => uses, pollIntervalMs: A_LONG_TIME_MS })
+    await catalog.refresh()
+    looks = 0
+
+    await catalog.refresh()
+    await catalog.refresh()
+    expect(looks).toBe(0)
+
+    await loadCatalog({ prisma, data: catalogOf('shop') })
+    uses++
+    await catalog.refresh()
+    expect(supplyIds(catalog)).toEqual(['news', 'shop'])
+  })
+
+  it('should look again where something else happened while it looked', async () => {
+    let uses = 0
+    let looks = 0
+    const watched = afterQuery(prisma, 'CatalogRevision', async () => {
+      uses += 2
+      looks++
+    })
+    const catalog = await start({ prisma: watched, uses: () => uses, pollIntervalMs: A_LONG_TIME_MS })
+    looks = 0
+
+    await catalog.refresh()
+    await catalog.refresh()
+    expect(looks).toBe(2)
+  })
+
   it('should look once more where it was told to after it had looked', async () => {
     let onceLooked: (() => Promise<void>) | undefined
     const watched = afterQuery(prisma, 'CatalogRevision', async () => {

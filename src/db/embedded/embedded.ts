@@ -35,6 +35,8 @@ export interface EmbeddedDatabase {
   readonly connectionString: string
   /** Whether this process holds the database, rather than using another's. */
   readonly owner: boolean
+  /** In the owner, how many statements and transactions of whichever process were ended; undefined in the others. */
+  readonly uses: (() => number) | undefined
   /** In the owner, why the database cannot be used at the moment, or soon cannot; undefined where all is well. */
   problem(): Promise<string | undefined>
   dispose(): Promise<void>
@@ -98,6 +100,7 @@ async function own(dataDir: string, options: EmbeddedOptions): Promise<EmbeddedD
   return {
     connectionString: connectionStringFor(ownership.owner.socket),
     owner: true,
+    uses: gate.uses,
     problem: async () => backend.problem() ?? (await shortage(dataDir, SPARE_BYTES)),
     dispose,
   }
@@ -115,7 +118,7 @@ async function attach(owner: Owner, command: string, timeoutMs: number): Promise
   } catch {
     return undefined
   }
-  return { connectionString, owner: false, problem: async () => undefined, async dispose() {} }
+  return { connectionString, owner: false, uses: undefined, problem: async () => undefined, async dispose() {} }
 }
 
 async function prepare(dataDir: string): Promise<string> {

@@ -20,6 +20,8 @@ const INTERNAL_ERROR = 'XX000'
 export interface Gate {
   /** Serves one client until it leaves. */
   serve(client: Duplex): void
+  /** How many statements and transactions its clients have ended: where it stands still, nothing was changed. */
+  uses(): number
   /** Disconnects the clients of a session that is gone, as what they had there is gone with it. */
   sessionLost(error: BackendLostError): void
   /** Refuses new clients, waits for the present ones to leave or else disconnects them. The backend stays open. */
@@ -47,6 +49,7 @@ export function createGate(options: GateOptions): Gate {
   const clients = new Map<Duplex, Promise<void>>()
   const takeTurn = createTurns()
   let isClosing = false
+  let uses = 0
 
   /** Leaves nothing of a client behind, wherever it broke off. */
   async function cleanUp(): Promise<void> {
@@ -76,6 +79,7 @@ export function createGate(options: GateOptions): Gate {
         isUsed = true
         const answer = await backend.execute(request.bytes)
         if (endsIdle(answer)) {
+          uses++
           endTurn()
           endTurn = undefined
         } else {
@@ -98,6 +102,8 @@ export function createGate(options: GateOptions): Gate {
   }
 
   return {
+    uses: () => uses,
+
     serve(client) {
       // A client that breaks off ends its own loop above; nobody else is to hear of it.
       client.on('error', () => {})
