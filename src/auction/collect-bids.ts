@@ -1,6 +1,7 @@
 import { timedOut } from '../bidders/response.ts'
 import type { BidderClient, BidderResponse, BidRequest } from '../bidders/types.ts'
 import type { Bidder } from '../catalog/types.ts'
+import type { Auction } from './types.ts'
 
 /**
  * Asks all bidders at the same time and gives a response for each, in their order, at the slowest answer in time, or at
@@ -101,6 +102,16 @@ function collectLater(
       reject(error)
     }
   })
+}
+
+/** How long an auction had to wait for its bidders: the slowest answer in time, or tmax where any was late, in milliseconds. */
+export function biddersTime({ responses, tmaxMs }: Pick<Auction, 'responses' | 'tmaxMs'>): number {
+  let slowestMs = 0
+  for (const { outcome, latencyMs } of responses) {
+    if (outcome === 'TIMED_OUT') return tmaxMs
+    if (latencyMs !== null && latencyMs > slowestMs) slowestMs = latencyMs
+  }
+  return slowestMs
 }
 
 /** Makes a late answer a timeout. Returns how long the auction waits for this one, in milliseconds. */

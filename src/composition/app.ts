@@ -11,6 +11,7 @@ import { createHealth, type DependencyState } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHttpServer } from '../server/http.ts'
 import { listen } from '../server/listen.ts'
+import { createOwnOverhead } from '../server/own-overhead.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
 import { createYogaServer } from '../server/yoga.ts'
@@ -43,14 +44,23 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
     disposer.add(() => opened.dispose())
 
     const { services } = opened
+    const overhead = createOwnOverhead()
+    disposer.add(() => overhead.dispose())
     const health = createHealth({
       dependencies: dependencyChecks(opened, database),
       canServe: () => services.catalog.current().supplies.size > 0,
+      latency: () => overhead.lastWindow(),
     })
     const schema = createSchema()
     const onUnexpected = (error: unknown) => log.error({ err: error }, 'unexpected error')
     const operations = createOperations({ schema, onUnexpected })
-    const frontDoor = createFrontDoor({ operations, services, admission: createHeavyGate(), onUnexpected })
+    const frontDoor = createFrontDoor({
+      operations,
+      services,
+      admission: createHeavyGate(),
+      onAnswered: overhead.answered,
+      onUnexpected,
+    })
     const yoga = createYogaServer({ schema, frontDoor, log, onUnexpected })
     disposer.add(() => yoga.dispose())
     const http = createHttpServer({

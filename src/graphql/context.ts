@@ -29,6 +29,10 @@ export interface Origin {
 export interface GraphQLContext {
   readonly services: Services
   readonly origin: Origin
+  /** When its request was here to its last byte, by `performance.now()`. */
+  readonly receivedAt: number
+  /** How long its auctions waited for bidders, in milliseconds; undefined where it held none. */
+  biddersMs: number | undefined
   /** What the response says beside its data, such as a limit decided locally. */
   extensions?: Record<string, unknown>
   /** Where the operation is heavy: what spreads it over the event loop's turns. */

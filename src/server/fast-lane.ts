@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ExecutionResult } from 'graphql'
+import type { GraphQLContext } from '../graphql/context.ts'
 import type { FrontDoor } from './front-door.ts'
-import { sendResult } from './json-response.ts'
+import { type ResultMediaType, sendResult } from './json-response.ts'
 import { isJsonContent, resultMediaType } from './media-type.ts'
 import { createParametersReader } from './request-parameters.ts'
 
@@ -19,6 +21,7 @@ export interface FastLaneDependencies {
 export function createFastLane({ frontDoor, onUnexpected }: FastLaneDependencies): FastLane {
   const readParameters = createParametersReader()
   return (request, response, body) => {
+    const receivedAt = performance.now()
     const { headers } = request
     if (!isJsonContent(headers['content-type'])) return false
     const mediaType = resultMediaType(headers.accept)
@@ -28,10 +31,20 @@ export function createFastLane({ frontDoor, onUnexpected }: FastLaneDependencies
     const operation = frontDoor.find(parameters.query, parameters.operationName)
     if (!operation || operation.type === 'subscription') return false
 
-    const result = frontDoor.run(operation, { transport: 'http', request }, parameters.variables)
-    if (result instanceof Promise) {
-      void result.then((settled) => sendResult(response, settled, mediaType, onUnexpected))
-    } else sendResult(response, result, mediaType, onUnexpected)
+    const context = frontDoor.createContext({ transport: 'http', request }, receivedAt)
+    const result = frontDoor.run(operation, context, parameters.variables)
+    if (result instanceof Promise) void result.then((settled) => answer(response, settled, mediaType, context))
+    else answer(response, result, mediaType, context)
     return true
+  }
+
+  function answer(
+    response: ServerResponse,
+    result: ExecutionResult,
+    mediaType: ResultMediaType,
+    context: GraphQLContext,
+  ): void {
+    sendResult(response, result, mediaType, onUnexpected)
+    frontDoor.answered(context)
   }
 }

@@ -14,16 +14,21 @@ export interface FrontDoor {
   /** The operation of a text that was parsed and validated before; undefined where Yoga must do that first. */
   find(query: string, operationName: string | null | undefined): Operation | undefined
   /** Executes a query or mutation. Every error in the result is one that the caller may see. Never throws, never rejects. */
-  run(operation: Operation, origin: Origin, variables: Variables): ExecutionResult | Promise<ExecutionResult>
+  run(operation: Operation, context: GraphQLContext, variables: Variables): ExecutionResult | Promise<ExecutionResult>
+  /** To be called when the answer was handed to the socket. */
+  readonly answered: (context: GraphQLContext) => void
 
   /**
    * Waits until a text that is not known may be parsed and validated: one in each turn of the event loop.
    * @throws GraphQLError OVERLOADED where too many wait
    */
   turnToRead(): Promise<void>
-  /** The context for Yoga and graphql-ws, which ask for it before they execute. */
-  createContext(origin: Origin): GraphQLContext
-  /** Executes a validated query or mutation for Yoga and graphql-ws. */
+  /**
+   * An operation's context.
+   * @param receivedAt when its request was here to its last byte, by `performance.now()`
+   */
+  createContext(origin: Origin, receivedAt?: number): GraphQLContext
+  /** Executes a validated query or mutation for Yoga and graphql-ws, which have then been answered. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>
   /** Starts a validated subscription for them; a result instead of a stream says why it could not start. */
   subscribe(args: ExecutionArgs): Promise<ResultStream | ExecutionResult>
@@ -33,19 +38,28 @@ export interface FrontDoorDependencies {
   readonly operations: Operations
   readonly services: Services
   readonly admission: Admission
+  /** Called with the context of each operation that has been answered. */
+  readonly onAnswered: (context: GraphQLContext) => void
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
 }
 
-export function createFrontDoor({ operations, services, admission, onUnexpected }: FrontDoorDependencies): FrontDoor {
+export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor {
+  const { operations, services, admission, onAnswered, onUnexpected } = dependencies
   return {
     find: operations.find,
-    run: (operation, origin, variables) => runAdmitted(operation, createContext(origin), variables),
+    run: runAdmitted,
+    answered: onAnswered,
     turnToRead: createTurns(),
     createContext,
     execute({ document, operationName, contextValue, variableValues }) {
       const operation = operations.prepare(document, operationName)
-      return operation ? runAdmitted(operation, contextValue as GraphQLContext, variableValues) : unknown()
+      if (!operation) return unknown()
+      const context = contextValue as GraphQLContext
+      const result = runAdmitted(operation, context, variableValues)
+      if (result instanceof Promise) void result.then(() => onAnswered(context))
+      else onAnswered(context)
+      return result
     },
     async subscribe({ document, operationName, contextValue, variableValues }) {
       const operation = operations.prepare(document, operationName)
@@ -55,8 +69,8 @@ export function createFrontDoor({ operations, services, admission, onUnexpected 
     },
   }
 
-  function createContext(origin: Origin): GraphQLContext {
-    return { services, origin }
+  function createContext(origin: Origin, receivedAt = performance.now()): GraphQLContext {
+    return { services, origin, receivedAt, biddersMs: undefined }
   }
 
   function runAdmitted(operation: Operation, context: GraphQLContext, variables: Variables) {

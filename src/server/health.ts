@@ -1,3 +1,5 @@
+import type { OverheadWindow } from './own-overhead.ts'
+
 /** What `/readyz` answers from. */
 export interface Health {
   /** Asks every dependency for its state. Never rejects. */
@@ -13,6 +15,7 @@ export interface HealthReport {
     /** `degraded`: auctions are sold, but something that is not needed for it is away. */
     readonly status: 'ready' | 'degraded' | 'not ready' | 'shutting down'
     readonly dependencies: Readonly<Record<string, DependencyState>>
+    readonly latency: OverheadWindow
   }
 }
 
@@ -28,9 +31,10 @@ export interface HealthDependencies {
   readonly dependencies: Readonly<Record<string, () => DependencyState | Promise<DependencyState>>>
   /** Whether auctions can be sold at all: the catalogue is loaded. */
   readonly canServe: () => boolean
+  readonly latency: () => OverheadWindow
 }
 
-export function createHealth({ dependencies, canServe }: HealthDependencies): Health {
+export function createHealth({ dependencies, canServe, latency }: HealthDependencies): Health {
   let isShuttingDown = false
   return {
     async check() {
@@ -40,7 +44,10 @@ export function createHealth({ dependencies, canServe }: HealthDependencies): He
       const allUp = states.every(([, state]) => state.status === 'up')
       const isServing = canServe() && !isShuttingDown
       const status = isShuttingDown ? 'shutting down' : !isServing ? 'not ready' : allUp ? 'ready' : 'degraded'
-      return { httpStatus: isServing ? 200 : 503, body: { status, dependencies: Object.fromEntries(states) } }
+      return {
+        httpStatus: isServing ? 200 : 503,
+        body: { status, dependencies: Object.fromEntries(states), latency: latency() },
+      }
     },
     startShutdown() {
       isShuttingDown = true

@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql'
 import { CloseCode, type Context } from 'graphql-ws'
-import type { Origin } from '../graphql/context.ts'
+import type { GraphQLContext, Origin } from '../graphql/context.ts'
 import { hasParameters, isObject } from '../graphql/parameters.ts'
 import type { FrontDoor } from './front-door.ts'
 import { encodeResult, UNEXPECTED_BODY } from './json-response.ts'
@@ -8,8 +8,9 @@ import { encodeResult, UNEXPECTED_BODY } from './json-response.ts'
 /**
  * Takes one message of a client's; returns false, having done nothing, for those that graphql-ws is to take.
  * @param connection what graphql-ws knows of the client, once that has introduced itself
+ * @param receivedAt when the message was here, by `performance.now()`
  */
-export type WebSocketFastLane = (message: unknown, connection: Connection | undefined) => boolean
+export type WebSocketFastLane = (message: unknown, connection: Connection | undefined, receivedAt: number) => boolean
 
 export type Connection = Readonly<Pick<Context, 'acknowledged' | 'subscriptions'>>
 
@@ -33,7 +34,7 @@ export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependenc
   /** What is to be answered under each id. */
   const underWay = new Map<string, Promise<ExecutionResult>>()
 
-  return (message, connection) => {
+  return (message, connection, receivedAt) => {
     if (!isObject(message)) return false
     const { id, type, payload } = message
     if (typeof id !== 'string') return false
@@ -47,26 +48,28 @@ export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependenc
     const operation = frontDoor.find(payload.query, payload.operationName)
     if (!operation || operation.type === 'subscription') return false
 
-    const result = frontDoor.run(operation, origin, payload.variables)
-    if (result instanceof Promise) answerLater(id, result)
-    else answer(id, result)
+    const context = frontDoor.createContext(origin, receivedAt)
+    const result = frontDoor.run(operation, context, payload.variables)
+    if (result instanceof Promise) answerLater(id, result, context)
+    else answer(id, result, context)
     return true
   }
 
   /** An id that its client completes is free at once: its result is not told, nor taken for that of its next operation. */
-  function answerLater(id: string, result: Promise<ExecutionResult>): void {
+  function answerLater(id: string, result: Promise<ExecutionResult>, context: GraphQLContext): void {
     underWay.set(id, result)
     void result.then((settled) => {
       if (underWay.get(id) !== result) return
       underWay.delete(id)
-      answer(id, settled)
+      answer(id, settled, context)
     })
   }
 
-  function answer(id: string, result: ExecutionResult): void {
+  function answer(id: string, result: ExecutionResult, context: GraphQLContext): void {
     const quotedId = JSON.stringify(id)
     const payload = encodeResult(result, onUnexpected) ?? UNEXPECTED_BODY
     void send(`{"id":${quotedId},"type":"next","payload":${payload}}`)
     void send(`{"id":${quotedId},"type":"complete"}`)
+    frontDoor.answered(context)
   }
 }

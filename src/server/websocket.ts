@@ -79,9 +79,10 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     /** @param toProtocol has graphql-ws take a message */
     function onMessage(toProtocol: (message: string) => Promise<void>): void {
       socket.on('message', (data) => {
+        const receivedAt = performance.now()
         const message = parseJson(String(data))
         if (isServerMessage(message)) return close(CloseCode.BadRequest, 'Invalid message received')
-        if (fastLane(message, extra.connection)) return
+        if (fastLane(message, extra.connection, receivedAt)) return
         // It takes a message that was parsed before, though its types know of text alone.
         toProtocol(message as string).catch((error) => {
           onUnexpected(error)

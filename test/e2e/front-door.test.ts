@@ -6,21 +6,28 @@ import { type Admission, admitAll } from '../../src/server/admission.ts'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 import { executeOverWebSocket, openWebSocket, send } from '../support/graphql.ts'
 
-/** Who is admitted, for a test to say. */
-const door = vi.hoisted(() => ({ admission: (() => undefined) as Admission }))
+/** Who is admitted, for a test to say, and what it is told of answers. */
+const door = vi.hoisted(() => ({
+  admission: (() => undefined) as Admission,
+  onAnswered: (_context: GraphQLContext): void => {},
+}))
 
 vi.mock(import('../../src/server/front-door.ts'), async (importOriginal) => {
   const { createFrontDoor } = await importOriginal()
   return {
     createFrontDoor: (dependencies) =>
-      createFrontDoor({ ...dependencies, admission: (...args) => door.admission(...args) }),
+      createFrontDoor({
+        ...dependencies,
+        admission: (...args) => door.admission(...args),
+        onAnswered: (context) => door.onAnswered(context),
+      }),
   }
 })
 
 let app: TestApp
 let webSocket: Client
 beforeAll(async () => {
-  app = await startApp({ catalog: SMALL_CATALOG })
+  app = await startApp({ catalog: SMALL_CATALOG, env: { SIMULATED_LATENCY_FACTOR: '0.5', RATE_LIMIT_MAX: '1000' } })
   webSocket = openWebSocket(app.graphql)
 })
 afterAll(async () => {
@@ -111,6 +118,7 @@ const WAYS: readonly Way[] = [
 describe('the front door', () => {
   beforeEach(() => {
     door.admission = admitAll
+    door.onAnswered = () => {}
   })
 
   describe.each(WAYS)('$name', ({ ask, type = 'query', transport = 'http', query: template = '{ __typename }' }) => {
@@ -174,6 +182,27 @@ describe('the front door', () => {
       }
     })
   })
+
+  it.each(WAYS.filter(({ type }) => type === 'mutation'))(
+    'should be told once of each answer to $name, and how long its auctions waited',
+    async ({ ask }) => {
+      const input = '{ supplyId: "supply1", ip: "192.0.2.7", country: "US", tmax: 20 }'
+      const query = textOf(
+        `mutation { a: runAuction(input: ${input}) { __typename } b: runAuction(input: ${input}) { __typename } }`,
+      )
+      const told: GraphQLContext[] = []
+      door.onAnswered = (context) => void told.push(context)
+      for (let time = 1; time <= 2; time++) {
+        const askedAt = performance.now()
+        expect(await ask(query)).toMatch(/"(Auction|NoBidsError)"/)
+        await expect.poll(() => told.length).toBe(time)
+        const { receivedAt = 0, biddersMs = 0 } = told[time - 1] ?? {}
+        expect(receivedAt).toBeGreaterThan(askedAt)
+        expect(biddersMs).toBeGreaterThan(0)
+        expect(biddersMs).toBeLessThanOrEqual(40)
+      }
+    },
+  )
 
   it('should give a refusal its status and headers', async () => {
     door.admission = refuseAtOnce

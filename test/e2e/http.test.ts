@@ -192,6 +192,15 @@ describe('HTTP', () => {
         database: { status: 'up', kind: 'embedded' },
         catalog: { status: 'up', supplies: expect.any(Number) },
       },
+      latency: {
+        ownOverheadMs: {
+          count: expect.any(Number),
+          p50: expect.any(Number),
+          p99: expect.any(Number),
+          p999: expect.any(Number),
+        },
+        eventLoopDelayMs: { p50: expect.any(Number), p99: expect.any(Number), max: expect.any(Number) },
+      },
     })
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { collectBids } from '../../src/auction/collect-bids.ts'
-import { bidOf, noBid } from '../../src/bidders/response.ts'
+import { biddersTime, collectBids } from '../../src/auction/collect-bids.ts'
+import { bidOf, noBid, timedOut } from '../../src/bidders/response.ts'
 import type { BidderClient, BidderResponse, BidRequest } from '../../src/bidders/types.ts'
 import type { Bidder } from '../../src/catalog/types.ts'
 
@@ -104,5 +104,16 @@ describe('collectBids', () => {
     failing.reject(new Error('as well'))
     await expect(thrown).rejects.toThrow('broken')
     await expect(collect([later().answer, Promise.reject(new Error('lost'))], LONG_MS)).rejects.toThrow('lost')
+  })
+})
+
+describe('biddersTime', () => {
+  it.each([
+    ['nobody', [], 0],
+    ['the slowest in time', [bidOf('a', 5, 10), noBid('b', 30.25)], 30.25],
+    ['one that was late', [bidOf('a', 5, 10), { ...noBid('b', 170), outcome: 'TIMED_OUT' as const }], 100],
+    ['one that never said a thing', [timedOut('a')], 100],
+  ])('should be of %s', (_name, responses, expected) => {
+    expect(biddersTime({ responses, tmaxMs: 100 })).toBe(expected)
   })
 })

@@ -25,7 +25,13 @@ describe.each([
   const operations = { find: () => operation } as unknown as Operations
   let reported: unknown[]
   const onUnexpected = (error: unknown) => void reported.push(error)
-  const frontDoor = createFrontDoor({ operations, services: {} as Services, admission: admitAll, onUnexpected })
+  const frontDoor = createFrontDoor({
+    operations,
+    services: {} as Services,
+    admission: admitAll,
+    onAnswered: () => {},
+    onUnexpected,
+  })
   beforeEach(() => {
     reported = []
   })
@@ -58,7 +64,7 @@ describe.each([
       onUnexpected,
     })
     const connection = { acknowledged: true, subscriptions: {} } as unknown as Connection
-    expect(lane({ id: '1', type: 'subscribe', payload: { query: '{ value }' } }, connection)).toBe(true)
+    expect(lane({ id: '1', type: 'subscribe', payload: { query: '{ value }' } }, connection, 0)).toBe(true)
     await expect.poll(() => sent.length).toBe(2)
     expect(sent.map((text) => JSON.parse(text))).toEqual([
       { id: '1', type: 'next', payload: UNEXPECTED },

@@ -1,3 +1,4 @@
+import { biddersTime } from '../../auction/collect-bids.ts'
 import { TMAX_MS } from '../../auction/tmax.ts'
 import type { Auction, AuctionRequest, AuctionResult } from '../../auction/types.ts'
 import type { BidderOutcome, BidderResponse } from '../../bidders/types.ts'
@@ -167,6 +168,8 @@ function toGraphQL(result: AuctionResult, context: GraphQLContext): RunAuctionRe
   }
   if (result.isLimitedLocally) context.extensions = { rateLimit: 'local' }
   if (result.type === 'RATE_LIMITED') throw rateLimited(result.retryAfterMs)
+  const asked = result.type === 'HELD' ? biddersTime(result.auction) : 0
+  context.biddersMs = (context.biddersMs ?? 0) + asked
   if (result.type === 'NO_ELIGIBLE_BIDDERS') {
     const { supplyId, country } = result
     return { message: `No bidder of ${JSON.stringify(supplyId)} buys in ${country}.`, supplyId, country }
