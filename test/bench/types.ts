@@ -1,5 +1,6 @@
 import type { LoadReport } from '../../src/load-test/recorder.ts'
 import type { Pace } from '../../src/load-test/run-load.ts'
+import type { OverheadWindow } from '../../src/server/own-overhead.ts'
 
 /** What a section is run with. */
 export interface Bench {
@@ -87,7 +88,11 @@ export interface Job {
 export type LoadOptions = Partial<Job> & { readonly maxErrorShare?: number }
 
 /** A load's report, with the server's CPU time per answer, in microseconds. */
-export type Report = LoadReport & { readonly cpuUs: number }
+export type Report = LoadReport & {
+  readonly cpuUs: number
+  /** What the service said of its own latency at the round's end. */
+  readonly latency?: OverheadWindow
+}
 
 export interface Loader {
   measure(server: Server, options: LoadOptions & { readonly durationMs: number }): Promise<Report>
