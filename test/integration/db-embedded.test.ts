@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type EmbeddedDatabase, openEmbedded, SERVE_COMMAND } from '../../src/db/embedded/embedded.ts'
@@ -40,6 +40,13 @@ function createDatabase(path = dataDir): Promise<void> {
   return cp(template.path, path, { recursive: true })
 }
 
+/** What a folder's files take, in bytes. */
+async function sizeOf(folder: string): Promise<number> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(file.parentPath, file.name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
 afterEach(async () => {
   for (const { dispose } of opened.splice(0).reverse()) await dispose()
 })
@@ -51,6 +58,19 @@ describe('openEmbedded', () => {
     await first.dispose()
     const second = await open()
     expect(await query(second.connectionString, 'SELECT n FROM t')).toEqual([{ n: 42 }])
+  })
+
+  it('should not grow with what is written and gone again', async () => {
+    await createDatabase()
+    const { connectionString } = await open()
+    const sizes: number[] = []
+    for (let round = 0; round < 6; round++) {
+      await query(connectionString, `CREATE TABLE t AS SELECT repeat('x', 1000) FROM generate_series(1, 50000)`)
+      await query(connectionString, 'DROP TABLE t')
+      sizes.push(await sizeOf(dataDir))
+    }
+    // Each round writes 57 MB, and as much into the log; a log's file is 16 MB.
+    expect(sizes.at(-1)).toBeLessThan((sizes[0] ?? 0) + 3 * 16_777_216)
   })
 
   it('should let another process in, and both see each other’s work', async () => {

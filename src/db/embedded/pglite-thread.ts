@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { messageOf } from '../database-error.ts'
 import { createBackend } from './backend.ts'
+import { keepLogShort } from './short-log.ts'
 import type { FromThread, ThreadData, ToThread } from './thread.ts'
 
 /** How PostgreSQL says in its log that it ends, in a line such as `2026-01-01 00:00:00.000 UTC [42] PANIC:  could not …` */
@@ -10,10 +11,7 @@ const LAST_WORDS = /\b(?:PANIC|FATAL):\s+(.+)/
 /** What the WebAssembly runtime prints when PostgreSQL has called abort(). */
 const ABORTED = /^Aborted\(/
 
-/**
- * The write-ahead log is kept short: by default it grows to a gigabyte before a checkpoint, and the folder with it. A
- * checkpoint costs little here, where nothing is synced.
- */
+/** How much of the write-ahead log a checkpoint leaves, to be written again; by default a gigabyte. */
 const START_PARAMETERS = ['-c', 'max_wal_size=64MB', '-c', 'min_wal_size=32MB']
 
 const { files } = workerData as ThreadData
@@ -44,7 +42,7 @@ try {
     onStderr,
     startParams: [...PGlite.defaultStartParams, ...START_PARAMETERS],
   })
-  const backend = createBackend(pglite)
+  const backend = keepLogShort(createBackend(pglite), files)
   const greeting = await backend.greeting()
   isReady = true
   parentPort?.on('message', async (message: ToThread) => {
