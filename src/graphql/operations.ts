@@ -14,7 +14,7 @@ import { type Cost, costOfOperation, isHeavy } from './query-cost.ts'
 import { createResults } from './results.ts'
 import { createSubscribe } from './subscribe.ts'
 
-/** The operations that were sent before, compiled by graphql-jit and kept by their text. */
+/** The operations that were sent before, ready to run, most of them compiled by graphql-jit, and kept by their text. */
 export interface Operations {
   /**
    * The operation of a text that `prepare` was given before, and which therefore was parsed and validated by every
@@ -82,8 +82,11 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const parts = { schema, document, definition, results }
     const cost = costOfOperation(schema, document, definition)
     const interpreted = interpretExecution(parts)
-    const make = () => compileExecution({ ...parts, interpreted }) ?? interpreted
-    const run = isHeavy(cost) && definition.operation !== 'subscription' ? executeInTurns(make, results) : make()
+    // To compile a large text takes some ten milliseconds at once, which a heavy operation does not win back.
+    const run =
+      isHeavy(cost) && definition.operation !== 'subscription'
+        ? executeInTurns(interpreted, results)
+        : (compileExecution({ ...parts, interpreted }) ?? interpreted)
     return {
       document,
       type: definition.operation,
