@@ -23,8 +23,9 @@ export const loadDataCommand = defineCommand({
       const progress = createProgressBar('Loading {bar} {value}/{total} supplies')
       try {
         const load = args['if-empty'] ? loadIntoEmpty : loadCatalog
-        const { prisma, embedded } = database
-        const counts = await load({ prisma, data, prune: args.prune, embedded, onProgress: progress.update })
+        const { prisma, embedded, connectionString } = database
+        const serverUrl = embedded ? undefined : connectionString
+        const counts = await load({ prisma, data, prune: args.prune, embedded, serverUrl, onProgress: progress.update })
         progress.stop()
         if (counts === undefined) {
           process.stdout.write(`The catalogue has supplies already: ${args.input} was not loaded.\n`)

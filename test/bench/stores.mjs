@@ -53,14 +53,14 @@ export async function createDatabase() {
     await stop()
     throw error
   }
-  return { url: url.href, query: (text, values) => query(url.href, text, values), stop }
+  return { url: url.href, stop }
 }
 
-async function query(connectionString, text, values) {
+async function query(connectionString, text) {
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
   await client.connect()
   try {
-    return await client.query(text, values)
+    return await client.query(text)
   } finally {
     await client.end()
   }

@@ -5,17 +5,20 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CatalogData } from '../../src/catalog/data-file.ts'
 import { generateCatalog } from '../../src/catalog/generate.ts'
-import { loadCatalog } from '../../src/catalog/load.ts'
+import { type LoadOptions, loadCatalog, loadIntoEmpty } from '../../src/catalog/load.ts'
 import { loadBeside } from '../../src/catalog/load-beside.ts'
+import { type LoadByCopyOptions, loadByCopy } from '../../src/catalog/load-by-copy.ts'
 import { buildSnapshot, type CatalogSource, loadSnapshot, readRevision } from '../../src/catalog/snapshot.ts'
 import { createPrismaClient } from '../../src/db/client.ts'
 import { openDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrations.ts'
+import { isDatabaseUnavailable } from '../../src/db/unavailable.ts'
 import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { afterQuery } from '../support/after-query.ts'
 import { arbitraryCatalog } from '../support/arbitrary-catalog.ts'
 import { contentOf } from '../support/catalog-content.ts'
 import { describeSchema } from '../support/describe-schema.ts'
+import { query } from '../support/postgres.ts'
 import { startPostgres } from '../support/postgres-server.ts'
 import { hasPostgres } from '../support/services.ts'
 
@@ -75,31 +78,37 @@ const FIRST_COUNTS = {
 }
 
 const STORES = [
-  { store: 'PostgreSQL', open: openServer, available: hasPostgres, embedded: false, streamed: true, runs: 40 },
+  { store: 'PostgreSQL', open: openServer, available: hasPostgres, embedded: false, byCopy: true, runs: 40 },
   {
-    store: 'PostgreSQL, in pages',
+    store: 'PostgreSQL, through Prisma',
     open: openServer,
     available: hasPostgres,
     embedded: false,
-    streamed: false,
+    byCopy: false,
     runs: 10,
   },
-  { store: 'the embedded PostgreSQL', open: openEmbedded, available: true, embedded: true, streamed: false, runs: 10 },
+  { store: 'the embedded PostgreSQL', open: openEmbedded, available: true, embedded: true, byCopy: false, runs: 10 },
 ]
 
-describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, available, embedded, streamed, runs }) => {
+describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, available, embedded, byCopy, runs }) => {
   let store: Store
   let prisma: PrismaClient
   let source: CatalogSource
+  let serverUrl: string | undefined
 
   beforeAll(async () => {
     if (!available) return
     store = await open()
     prisma = store.prisma
-    source = { prisma, embedded, serverUrl: streamed ? store.connectionString : undefined }
+    serverUrl = byCopy ? store.connectionString : undefined
+    source = { prisma, embedded, serverUrl }
   })
   beforeEach(() => available && clear())
   afterAll(() => store?.dispose())
+
+  function load(options: Pick<LoadOptions, 'data' | 'prune' | 'onProgress'>) {
+    return loadCatalog({ prisma, embedded, serverUrl, ...options })
+  }
 
   async function clear(): Promise<void> {
     await prisma.$executeRaw`TRUNCATE supplies, bidders, supply_bidder`
@@ -114,16 +123,16 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
   it.runIf(available)('should add everything to an empty catalogue', async () => {
     const before = await readRevision(prisma)
 
-    expect(await loadCatalog({ prisma, embedded, data: FIRST })).toEqual(FIRST_COUNTS)
+    expect(await load({ data: FIRST })).toEqual(FIRST_COUNTS)
 
     expect(await readContent(source)).toEqual(snapshotOf(FIRST, before + 1n))
   })
 
   it.runIf(available)('should change nothing the second time, not even the revision', async () => {
-    await loadCatalog({ prisma, embedded, data: FIRST })
+    await load({ data: FIRST })
     const before = await readContent(source)
 
-    const counts = await loadCatalog({ prisma, embedded, data: FIRST, prune: true })
+    const counts = await load({ data: FIRST, prune: true })
 
     expect(counts).toEqual({
       supplies: { added: 0, left: 2, removed: 0 },
@@ -136,12 +145,10 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
   it.runIf(available)(
     'should update a country, and add and take away bidders of the supplies in the file',
     async () => {
-      await loadCatalog({ prisma, embedded, data: FIRST })
+      await load({ data: FIRST })
       const before = await readRevision(prisma)
 
-      const counts = await loadCatalog({
-        prisma,
-        embedded,
+      const counts = await load({
         data: catalog({ news: 'cafe bolt' }, { bolt: 'DE', cafe: 'FR' }),
       })
 
@@ -156,28 +163,28 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
   )
 
   it.runIf(available)('should count a change of a country alone as a change', async () => {
-    await loadCatalog({ prisma, embedded, data: FIRST })
+    await load({ data: FIRST })
     const before = await readRevision(prisma)
 
-    await loadCatalog({ prisma, embedded, data: catalog({ news: 'acme bolt' }, { acme: 'CA', bolt: 'GB' }) })
+    await load({ data: catalog({ news: 'acme bolt' }, { acme: 'CA', bolt: 'GB' }) })
 
     expect(await readRevision(prisma)).toBe(before + 1n)
   })
 
   it.runIf(available)('should take all bidders of a supply away where the file says so', async () => {
-    await loadCatalog({ prisma, embedded, data: FIRST })
+    await load({ data: FIRST })
 
-    const counts = await loadCatalog({ prisma, embedded, data: catalog({ news: '' }, {}) })
+    const counts = await load({ data: catalog({ news: '' }, {}) })
 
     expect(counts.links).toEqual({ added: 0, left: 1, removed: 2 })
   })
 
   it.runIf(available)('should remove what the file lacks where it prunes', async () => {
-    await loadCatalog({ prisma, embedded, data: FIRST })
+    await load({ data: FIRST })
     const before = await readRevision(prisma)
     const data = catalog({ blog: 'acme' }, { acme: 'US' })
 
-    const counts = await loadCatalog({ prisma, embedded, data, prune: true })
+    const counts = await load({ data, prune: true })
 
     expect(counts).toEqual({
       supplies: { added: 1, left: 0, removed: 2 },
@@ -188,11 +195,9 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
   })
 
   it.runIf(available)('should leave everything as it was where the load fails', async () => {
-    await loadCatalog({ prisma, embedded, data: FIRST })
+    await load({ data: FIRST })
     const before = await readContent(source)
-    const failing = loadCatalog({
-      prisma,
-      embedded,
+    const failing = load({
       data: catalog({ blog: 'bolt' }, { bolt: 'FR' }),
       prune: true,
       onProgress: () => {
@@ -209,8 +214,8 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
     await fc.assert(
       fc
         .asyncProperty(arbitraryCatalog, arbitraryCatalog, async (first, second) => {
-          await loadCatalog({ prisma, embedded, data: first })
-          await loadCatalog({ prisma, embedded, data: second })
+          await load({ data: first })
+          await load({ data: second })
           const merged = {
             supplies: new Map([...first.supplies, ...second.supplies]),
             bidders: new Map([...first.bidders, ...second.bidders]),
@@ -218,7 +223,7 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
           const both = await readContent(source)
           expect(both).toEqual(snapshotOf(merged, both.revision))
 
-          const counts = await loadCatalog({ prisma, embedded, data: second, prune: true })
+          const counts = await load({ data: second, prune: true })
           const pruned = await readContent(source)
           expect(pruned).toEqual(snapshotOf(second, pruned.revision))
           expect(counts.supplies.added + counts.supplies.left).toBe(second.supplies.size)
@@ -234,14 +239,14 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
     const progress: number[] = []
 
     const onProgress = (done: number, total: number) => progress.push(done / total)
-    await loadCatalog({ prisma, embedded, data, onProgress })
+    await load({ data, onProgress })
     const snapshot = await readContent(source)
 
     expect(snapshot).toEqual(snapshotOf(data, snapshot.revision))
     expect(progress.length).toBeGreaterThan(1)
     expect(progress).toEqual([...progress].sort((a, b) => a - b))
     expect(progress.at(-1)).toBe(1)
-    const pruned = await loadCatalog({ prisma, embedded, data: FIRST, prune: true })
+    const pruned = await load({ data: FIRST, prune: true })
     expect(pruned.supplies.removed).toBe(7000)
     expect(pruned.bidders.removed).toBe(300)
   })
@@ -252,7 +257,7 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
       catalog({ news: n % 2 ? 'acme bolt' : 'bolt', [`own-${n}`]: 'acme' }, { acme: n % 2 ? 'US' : 'GB', bolt: 'GB' }),
     )
 
-    await Promise.all(files.map((data) => loadCatalog({ prisma, embedded, data })))
+    await Promise.all(files.map((data) => load({ data })))
 
     const { revision, supplies, bidders } = await readContent(source)
     expect(revision).toBe(before + 4n)
@@ -261,6 +266,129 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
     const odd = bidders.get('acme')?.country === 'US'
     const ids = supplies.get('news')?.map(({ id }) => id)
     expect(ids).toEqual(odd ? ['acme', 'bolt'] : ['bolt'])
+  })
+})
+
+describe.runIf(hasPostgres)('loadByCopy', () => {
+  let store: Store
+  let prisma: PrismaClient
+
+  beforeAll(async () => {
+    store = await openServer()
+    prisma = store.prisma
+  })
+  beforeEach(async () => {
+    await prisma.$executeRaw`TRUNCATE supplies, bidders, supply_bidder`
+  })
+  afterAll(() => store?.dispose())
+
+  function load(data: CatalogData, options: Partial<LoadByCopyOptions> = {}) {
+    const serverUrl = store.connectionString
+    return loadByCopy({ serverUrl, data, prune: false, onProgress: undefined, timeoutMs: 60_000, ...options })
+  }
+
+  /** It is another one where it was made anew. */
+  async function indexId(): Promise<unknown> {
+    const [row] = await query(store.connectionString, `SELECT 'supply_bidder_pkey'::regclass::oid AS id`)
+    return row?.id
+  }
+
+  const LARGE = generateCatalog({ supplies: 700, bidders: 30, maxBiddersPerSupply: 6, seed: 5 })
+
+  it('should do and count what a load through Prisma does, in bulk as well', async () => {
+    const sizes = fc.constantFrom(0, 100_000)
+    await fc.assert(
+      fc.asyncProperty(
+        arbitraryCatalog,
+        arbitraryCatalog,
+        fc.boolean(),
+        sizes,
+        async (first, second, prune, bulkRows) => {
+          await prisma.$executeRaw`TRUNCATE supplies, bidders, supply_bidder`
+          const firstCounts = await loadCatalog({ prisma, data: first })
+          const expected = await loadCatalog({ prisma, data: second, prune })
+          const { bidders, supplies } = await readContent({ prisma })
+
+          await prisma.$executeRaw`TRUNCATE supplies, bidders, supply_bidder`
+          expect(await load(first, { bulkRows })).toEqual(firstCounts)
+          expect(await load(second, { prune, bulkRows })).toEqual(expected)
+          const after = await readContent({ prisma })
+          expect([after.bidders, after.supplies]).toEqual([bidders, supplies])
+        },
+      ),
+      { numRuns: 20 },
+    )
+  })
+
+  it('should make indexes and keys anew for many rows in a catalogue of few, as the migrations have made them', async () => {
+    await load(FIRST)
+    const before = await describeSchema(store.connectionString)
+    const index = await indexId()
+
+    await load(LARGE, { bulkRows: 1000 })
+
+    expect(await indexId()).not.toBe(index)
+    expect(await describeSchema(store.connectionString)).toEqual(before)
+    expect(await prisma.supply.count()).toBe(702)
+    await expect(prisma.supplyBidder.create({ data: { supplyId: 'news', bidderId: 'nobody' } })).rejects.toThrow()
+  })
+
+  it('should leave them in place where the catalogue is not much smaller than what is new', async () => {
+    const many = Array.from({ length: 300 }, (_, n) => [`own-${n}`, 'acme bolt'])
+    await load(catalog(Object.fromEntries(many), { acme: 'US', bolt: 'GB' }))
+    const index = await indexId()
+
+    await load(LARGE, { bulkRows: 0 })
+
+    expect(await indexId()).toBe(index)
+  })
+
+  it('should leave them in place, and load, where somebody has the tables in use', async () => {
+    const index = await indexId()
+
+    await prisma.$transaction(async (transaction) => {
+      await transaction.supplyBidder.count()
+      await load(LARGE, { bulkRows: 0 })
+    })
+
+    expect(await indexId()).toBe(index)
+    expect(await prisma.supply.count()).toBe(700)
+  })
+
+  it('should leave everything as it was where the connection is lost', async () => {
+    await load(FIRST)
+    const before = await readContent({ prisma })
+    await prisma.$transaction(async (transaction) => {
+      // It keeps the load from writing.
+      await transaction.$executeRaw`LOCK TABLE supply_bidder IN SHARE MODE`
+      const failing = load(catalog({ blog: 'bolt' }, { bolt: 'FR' })).catch((error: unknown) => error)
+      await vi.waitFor(async () => {
+        const ended = await prisma.$queryRaw<unknown[]>`
+          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE query LIKE '%INSERT INTO supply_bidder%' AND wait_event_type = 'Lock'`
+        expect(ended).toHaveLength(1)
+      })
+      expect(isDatabaseUnavailable(await failing)).toBe(true)
+    })
+
+    expect(await readContent({ prisma })).toEqual(before)
+  })
+
+  it('should load into an empty catalogue alone where it is told to', async () => {
+    const load = { prisma, serverUrl: store.connectionString }
+    expect(await loadIntoEmpty({ ...load, data: FIRST })).toEqual(FIRST_COUNTS)
+    expect(await loadIntoEmpty({ ...load, data: LARGE })).toBeUndefined()
+    expect(await prisma.supply.count()).toBe(2)
+  })
+
+  it('should load ids and lists with every character that COPY writes in another way', async () => {
+    const data = catalog({ '\\N': '\\. a\\b', 'a\\\\t': '', 'é😀': 'a\\b' }, { '\\.': 'US', 'a\\b': 'GB' })
+
+    await load(data)
+
+    const { revision, ...content } = await readContent({ prisma })
+    expect({ ...content, revision }).toEqual(snapshotOf(data, revision))
+    expect((await load(data)).links).toEqual({ added: 0, left: 3, removed: 0 })
   })
 })
 

@@ -105,6 +105,24 @@ describe('auction load-data', { timeout: 2 * COMMAND_TIMEOUT_MS }, () => {
     expect(existsSync(dataDir)).toBe(false)
   })
 
+  it.runIf(hasPostgres)('should load into a server, and with --if-empty into an empty one alone', async () => {
+    write('data.json', { supplies: { news: ['acme'], shop: [] }, bidders: { acme: US } })
+    const server = await startPostgres()
+    try {
+      const env = { DATABASE_URL: server.url }
+      await auction(['migrate', 'up'], env)
+      const first = await auction(['load-data', '--if-empty'], env)
+      expect([first.code, first.stderr]).toEqual([0, ''])
+      expect(first.stdout.replaceAll(/ +/g, ' ')).toContain('supplies 2 - 0 0\nbidders 1 0 0 0\n')
+      const second = await auction(['load-data', '--if-empty'], env)
+      expect(second.stdout).toBe('The catalogue has supplies already: data.json was not loaded.\n')
+      const third = await auction(['load-data'], env)
+      expect(third.stdout.replaceAll(/ +/g, ' ')).toContain('bidders of supplies 0 - 1 0\n')
+    } finally {
+      await server.dispose()
+    }
+  })
+
   it.runIf(hasPostgres)('should name the remedy on a server without its tables, or without an answer', async () => {
     write('data.json', { supplies: { news: ['acme'] }, bidders: { acme: US } })
     const server = await startPostgres()
