@@ -1,5 +1,6 @@
+import QuickLRU from 'quick-lru'
 import { compareIds } from './id-order.ts'
-import { addToTally, createTally, statsOf, type Tally } from './tally.ts'
+import { createPackedTallies } from './packed-tallies.ts'
 import type { AuctionCount, StatsChanges, StatsStore, SupplyStats } from './types.ts'
 
 /** The statistics of a service that is one process: gone when it ends. */
@@ -13,35 +14,23 @@ export function createMemoryStatsStore({
 }: {
   readonly changes: Pick<StatsChanges, 'publish'>
 }): MemoryStatsStore {
-  const supplies = new Map<
-    string,
-    { readonly tally: Tally; stats: SupplyStats | undefined; readonly changed: [string] }
-  >()
+  const tallies = createPackedTallies()
+  /** Values that were read lately: every request makes them stale. */
+  const values = new QuickLRU<string, SupplyStats>({ maxSize: MAX_VALUES })
   /** Sorted but for those that came since: sorting what is nearly sorted takes one look at each. */
   const ids: string[] = []
   let areSorted = true
 
   return {
     record: (count) => {
-      let supply = supplies.get(count.supplyId)
-      if (supply === undefined) {
-        supply = { tally: createTally(), stats: undefined, changed: [count.supplyId] }
-        supplies.set(count.supplyId, supply)
+      if (tallies.add(count)) {
         ids.push(count.supplyId)
         areSorted = false
       }
-      addToTally(supply.tally, count)
-      supply.stats = undefined
-      changes.publish(supply.changed)
+      changes.publish([count.supplyId])
     },
-    read: async (supplyIds) =>
-      supplyIds.map((supplyId) => {
-        const supply = supplies.get(supplyId)
-        if (supply === undefined) return undefined
-        supply.stats ??= statsOf(supplyId, supply.tally)
-        return supply.stats
-      }),
-    totals: async (supplyIds) => supplyIds.map((supplyId) => supplies.get(supplyId)?.tally.requests ?? 0),
+    read: async (supplyIds) => supplyIds.map(readOne),
+    totals: async (supplyIds) => supplyIds.map(tallies.requests),
     supplyIds: async ({ first, after }) => {
       if (!areSorted) ids.sort(compareIds)
       areSorted = true
@@ -53,7 +42,18 @@ export function createMemoryStatsStore({
     status: () => ({ status: 'up', kind: 'memory' }),
     dispose: async () => {},
   }
+
+  function readOne(supplyId: string): SupplyStats | undefined {
+    const known = values.get(supplyId)
+    if (known?.totalRequests === tallies.requests(supplyId)) return known
+    const value = tallies.stats(supplyId)
+    if (value) values.set(supplyId, value)
+    return value
+  }
 }
+
+/** Values kept; up to twice as many are held. */
+const MAX_VALUES = 1000
 
 /** Where the ids after this one begin. */
 function positionAfter(sortedIds: readonly string[], after: string): number {
