@@ -25,15 +25,22 @@ export async function readSuppliesOfBidders(
   bidderIds: readonly string[],
   { after, before, limit, inverted }: SuppliesPage,
 ): Promise<{ id: string }[][]> {
+  const order = inverted ? Prisma.sql`DESC` : Prisma.sql`ASC`
   const rows = await inBatches(bidderIds, limit, (ids) => {
-    const from = after === undefined ? Prisma.empty : Prisma.sql`AND supply_id > ${after}`
-    const to = before === undefined ? Prisma.empty : Prisma.sql`AND supply_id < ${before}`
+    // One range and one order of the index by bidder and supply. Said as `bidder_id = parent.id ORDER BY supply_id`, an index
+    // by supply has that order as well: where a few bidders have most supplies, it seems the quicker way for any bidder,
+    // and is read as a whole for each that has few.
+    const from = Prisma.sql`(bidder_id, supply_id) > (parent.id, ${after ?? BEFORE_ALL_IDS})`
+    const to =
+      before === undefined
+        ? Prisma.sql`bidder_id <= parent.id`
+        : Prisma.sql`(bidder_id, supply_id) < (parent.id, ${before})`
     return prisma.$queryRaw<{ parent: string; id: string }[]>`
       SELECT parent.id AS parent, page.supply_id AS id
       FROM unnest(${ids}::text[]) AS parent (id)
       CROSS JOIN LATERAL (
-        SELECT supply_id FROM supply_bidder WHERE bidder_id = parent.id ${from} ${to}
-        ORDER BY supply_id ${inverted ? Prisma.sql`DESC` : Prisma.sql`ASC`} LIMIT ${limit}
+        SELECT supply_id FROM supply_bidder WHERE ${from} AND ${to}
+        ORDER BY bidder_id ${order}, supply_id ${order} LIMIT ${limit}
       ) AS page`
   })
   return group(bidderIds, rows, ({ id }) => ({ id }))
@@ -84,3 +91,4 @@ function group<Row extends { readonly parent: string }, Item>(
 }
 
 const MAX_ROWS_AT_ONCE = 1000
+const BEFORE_ALL_IDS = ''
