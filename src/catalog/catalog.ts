@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type CatalogSource, loadSnapshot, readRevision } from './snapshot.ts'
+import { type CatalogSource, readCatalog, readRevision, renewCatalog } from './snapshot.ts'
 import type { Catalog, CatalogSnapshot } from './types.ts'
 
 export interface CatalogOptions extends CatalogSource {
@@ -19,14 +19,14 @@ export interface CatalogOptions extends CatalogSource {
 }
 
 /**
- * Loads the catalogue, then keeps it new: looks at its revision at each interval and loads it anew where that changed.
+ * Loads the catalogue, then keeps it new: looks at its revision at each interval and makes it new where that changed.
  * A database that is away later on never stops it. `refresh()` never rejects either: what went wrong is told to
  * `onError` and tried again at the next interval. `dispose()` waits a little for the look in flight.
  * @throws where the catalogue cannot be loaded at first
  */
 export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
   const { prisma, pollIntervalMs = POLL_INTERVAL_MS, uses, onChange, onError, onRecovery } = options
-  let snapshot = await loadSnapshot(options)
+  let loaded = await readCatalog(options)
   let isFailing = false
   /** The uses at the last look, where it was the only one since the number was read; else another look is due. */
   let usesSeen: number | undefined
@@ -37,7 +37,7 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
   schedule()
 
   return {
-    current: () => snapshot,
+    current: () => loaded.snapshot,
     refresh,
     async dispose() {
       isDisposed = true
@@ -76,9 +76,9 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
     if (usesBefore !== undefined && usesBefore === usesSeen) return
     try {
       // Not "greater": a database that was restored from a backup has an older revision, and is right.
-      if ((await readRevision(prisma)) !== snapshot.revision) {
-        snapshot = await loadSnapshot(options)
-        onChange?.(snapshot)
+      if ((await readRevision(prisma)) !== loaded.snapshot.revision) {
+        loaded = await renewCatalog(options, loaded)
+        onChange?.(loaded.snapshot)
       }
       if (usesBefore !== undefined) usesSeen = uses?.() === usesBefore + 1 ? usesBefore + 1 : undefined
       if (isFailing) onRecovery?.()

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { CONNECT_TIMEOUT_MS } from '../db/client.ts'
 import { inBulk } from './bulk.ts'
+import { CREATE_CHANGED, recordChange } from './changes.ts'
 import { copyIn } from './copy-in.ts'
 import type { CatalogData } from './data-file.ts'
 import { changedRows, type LoadCounts } from './load-counts.ts'
@@ -64,7 +65,8 @@ const BEGIN = `
   INSERT INTO catalog_revision (id, revision) VALUES (1, 0) ON CONFLICT DO NOTHING;
   SELECT revision FROM catalog_revision WHERE id = 1 FOR UPDATE;
   CREATE TEMP TABLE staged_bidders (id varchar(128) COLLATE "C", country char(2)) ON COMMIT DROP;
-  CREATE TEMP TABLE staged_supplies (id varchar(128) COLLATE "C", bidders text COLLATE "C") ON COMMIT DROP`
+  CREATE TEMP TABLE staged_supplies (id varchar(128) COLLATE "C", bidders text COLLATE "C") ON COMMIT DROP;
+  ${CREATE_CHANGED}`
 const BULK_ROWS = 100_000
 /** So much smaller must be what is there: it cannot be queried meanwhile. */
 const BULK_FACTOR = 10
@@ -112,14 +114,19 @@ async function load(client: pg.Client, options: LoadByCopyOptions): Promise<Load
     links: { added: added.links, left: left.links, removed: linksRemoved + pruned.links },
   }
   if (changedRows(counts) > ANALYZE_ROWS) await client.query('ANALYZE supplies, bidders, supply_bidder')
-  if (changedRows(counts) > 0) await client.query(RAISE_REVISION)
+  if (changedRows(counts) > 0) await recordChange(client)
   return counts
 }
 
-const UPDATE_BIDDERS = `
-  UPDATE bidders SET country = staged.country FROM staged_bidders AS staged
-  WHERE bidders.id = staged.id AND bidders.country <> staged.country`
-const ADD_BIDDERS = 'INSERT INTO bidders (id, country) SELECT id, country FROM staged_bidders ON CONFLICT DO NOTHING'
+const UPDATE_BIDDERS = naming(
+  'changed_bidders',
+  `UPDATE bidders SET country = staged.country FROM staged_bidders AS staged
+   WHERE bidders.id = staged.id AND bidders.country <> staged.country RETURNING bidders.id`,
+)
+const ADD_BIDDERS = naming(
+  'changed_bidders',
+  'INSERT INTO bidders (id, country) SELECT id, country FROM staged_bidders ON CONFLICT DO NOTHING RETURNING id',
+)
 /** In the order of the indexes, which then grow at their end instead of everywhere. */
 const FIND_CHANGED = `
   CREATE TEMP TABLE changed_supplies ON COMMIT DROP AS
@@ -142,7 +149,6 @@ const ADD_LINKS = `
   INSERT INTO supply_bidder (supply_id, bidder_id)
   SELECT id, unnest(bidders) FROM changed_supplies WHERE number > $1 AND number <= $2 ORDER BY number
   ON CONFLICT DO NOTHING`
-const RAISE_REVISION = 'UPDATE catalog_revision SET revision = revision + 1 WHERE id = 1'
 
 /** Removes what the file lacks; the file's own supplies name no such bidder any more. */
 async function pruneCatalog(client: pg.Client) {
@@ -150,13 +156,21 @@ async function pruneCatalog(client: pg.Client) {
     client,
     `DELETE FROM supply_bidder USING supplies WHERE supply_id = supplies.id AND ${LACKS_SUPPLY}`,
   )
-  const supplies = await run(client, `DELETE FROM supplies WHERE ${LACKS_SUPPLY}`)
-  const bidders = await run(client, `DELETE FROM bidders WHERE ${LACKS_BIDDER}`)
+  const supplies = await run(
+    client,
+    naming('removed_supplies', `DELETE FROM supplies WHERE ${LACKS_SUPPLY} RETURNING id`),
+  )
+  const bidders = await run(client, naming('changed_bidders', `DELETE FROM bidders WHERE ${LACKS_BIDDER} RETURNING id`))
   return { supplies, bidders, links }
 }
 
 const LACKS_SUPPLY = 'NOT EXISTS (SELECT FROM staged_supplies AS staged WHERE staged.id = supplies.id)'
 const LACKS_BIDDER = 'NOT EXISTS (SELECT FROM staged_bidders AS staged WHERE staged.id = bidders.id)'
+
+/** A statement that changes rows and returns their ids, which are put down in a table. */
+function naming(table: string, statement: string): string {
+  return `WITH changed AS (${statement}) INSERT INTO ${table} SELECT id FROM changed`
+}
 
 async function run(client: pg.Client, statement: string, values: unknown[] = []): Promise<number> {
   return (await client.query(statement, values)).rowCount ?? 0

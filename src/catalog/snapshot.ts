@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Prisma, PrismaClient } from '../generated/prisma/client.ts'
+import { applyChanges, readChanges, setSupply } from './apply-changes.ts'
+import { LIST_SEPARATOR } from './copy-in.ts'
 import { streamCatalog } from './stream-catalog.ts'
 import { type CatalogTable, createCatalogTable } from './table.ts'
 import type { Bidder, CatalogSnapshot } from './types.ts'
@@ -28,25 +30,54 @@ export function buildSnapshot({ revision, bidders, supplies }: CatalogRows): Cat
   return table.snapshot(revision)
 }
 
+/** A catalogue that was read, and what it takes to keep it new. */
+export interface LoadedCatalog {
+  readonly snapshot: CatalogSnapshot
+  readonly table: CatalogTable
+  /** Of the change that has made the snapshot's revision, where it can be told what comes after it. */
+  readonly mark: string | undefined
+}
+
+/** As `readCatalog`, for those who look at it once. */
+export async function loadSnapshot(source: CatalogSource): Promise<CatalogSnapshot> {
+  return (await readCatalog(source)).snapshot
+}
+
 /**
  * Reads the catalogue as it stands at one moment into memory, giving the event loop its turns.
  * @throws whatever Prisma or pg throw where the database is away or not migrated
  */
-export async function loadSnapshot({ prisma, embedded, serverUrl }: CatalogSource): Promise<CatalogSnapshot> {
+export async function readCatalog({ prisma, embedded, serverUrl }: CatalogSource): Promise<LoadedCatalog> {
   if (serverUrl !== undefined) {
     const table = createCatalogTable()
-    return table.snapshot(await streamCatalog({ serverUrl, table }))
+    const { revision, mark } = await streamCatalog({ serverUrl, table })
+    return { snapshot: table.snapshot(revision), table, mark }
   }
   for (let tries = 0; embedded && tries < MAX_TRIES_IN_TURNS; tries++) {
-    const snapshot = await readSnapshot(prisma)
+    const loaded = await readInPages(prisma)
     // Every load makes it grow, so between the pages there was none.
-    if ((await readRevision(prisma)) === snapshot.revision) return snapshot
+    if ((await readRevision(prisma)) === loaded.snapshot.revision) return loaded
   }
-  return prisma.$transaction(readSnapshot, {
+  return prisma.$transaction(readInPages, {
     isolationLevel: 'RepeatableRead',
     maxWait: CONNECTION_TIMEOUT_MS,
     timeout: SNAPSHOT_TIMEOUT_MS,
   })
+}
+
+/**
+ * Makes a catalogue new: reads what has changed alone, where that can be told, and puts it into the table in use; reads
+ * the whole into another where it cannot, as after a restore.
+ */
+export async function renewCatalog(
+  source: CatalogSource,
+  { snapshot, table, mark }: LoadedCatalog,
+): Promise<LoadedCatalog> {
+  if (mark === undefined || table.isWasteful()) return readCatalog(source)
+  const changes = await readChanges(source.prisma, { revision: snapshot.revision, mark })
+  if (changes === undefined) return readCatalog(source)
+  await applyChanges(table, changes)
+  return { snapshot: table.snapshot(changes.revision), table, mark: changes.mark }
 }
 
 /** The catalogue's newest revision; a change of the catalogue makes it grow. */
@@ -62,22 +93,20 @@ const CONNECTION_TIMEOUT_MS = 10_000
 const MAX_TRIES_IN_TURNS = 3
 /** A million supplies take some ten seconds. */
 const SNAPSHOT_TIMEOUT_MS = 300_000
-/** Between the ids of a joined list: no id that was loaded has a line break. */
-const SEPARATOR = '\n'
 
 /** In pages: the embedded database does nothing else while it answers, and holds each answer in memory. */
-async function readSnapshot(transaction: Prisma.TransactionClient): Promise<CatalogSnapshot> {
+async function readInPages(transaction: Prisma.TransactionClient): Promise<LoadedCatalog> {
   const table = createCatalogTable()
   const revision = await readRevision(transaction)
   for (const { id, country } of await transaction.bidder.findMany({ orderBy: { id: 'asc' } }))
     table.setBidder(id, country)
   for (let after: string | undefined = ''; after !== undefined; ) {
     const page: SupplyRow[] = await readPage(transaction, after)
-    for (const { id, bidders } of page) setSupply(table, id, bidders.split(SEPARATOR))
+    for (const { id, bidders } of page) setSupply(table, id, bidders.split(LIST_SEPARATOR))
     after = page.at(-1)?.id
     await nextTurn()
   }
-  return table.snapshot(revision)
+  return { snapshot: table.snapshot(revision), table, mark: undefined }
 }
 
 interface SupplyRow {
@@ -90,17 +119,8 @@ interface SupplyRow {
 function readPage(transaction: Prisma.TransactionClient, after: string): Promise<SupplyRow[]> {
   return transaction.$queryRaw<SupplyRow[]>`
     SELECT id, coalesce(
-      (SELECT string_agg(bidder_id, ${SEPARATOR}) FROM supply_bidder WHERE supply_id = supplies.id),
+      (SELECT string_agg(bidder_id, ${LIST_SEPARATOR}) FROM supply_bidder WHERE supply_id = supplies.id),
       ''
     ) AS bidders
     FROM supplies WHERE id > ${after} ORDER BY id LIMIT ${SUPPLIES_PER_PAGE}`
-}
-
-function setSupply(table: CatalogTable, id: string, bidderIds: readonly string[]): void {
-  const numbers: number[] = []
-  for (const bidderId of bidderIds) {
-    const number = table.bidderNumber(bidderId)
-    if (number !== undefined) numbers.push(number)
-  }
-  table.setSupply(id, numbers, numbers.length)
 }

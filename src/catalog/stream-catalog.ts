@@ -13,12 +13,18 @@ export interface StreamOptions {
   readonly table: CatalogTable
 }
 
+export interface StreamedRevision {
+  readonly revision: bigint
+  /** Of the change that has made it, where that was written down. */
+  readonly mark: string | undefined
+}
+
 /**
  * Fills a table with the catalogue as it stands at one moment, by one query over a connection of its own, which is read
- * as it arrives: a million supplies take some three seconds, most of them the server's. Returns the revision.
+ * as it arrives: a million supplies take some three seconds, most of them the server's.
  * @throws where the server is away, not migrated, or silent for STALL_TIMEOUT_MS
  */
-export async function streamCatalog({ serverUrl, table }: StreamOptions): Promise<bigint> {
+export async function streamCatalog({ serverUrl, table }: StreamOptions): Promise<StreamedRevision> {
   // Not pg's query_timeout: its timer outlives a COPY, and fails the stream when that has long ended.
   const client = new pg.Client({
     connectionString: serverUrl,
@@ -34,12 +40,13 @@ export async function streamCatalog({ serverUrl, table }: StreamOptions): Promis
   const stall = setTimeout(() => void client.end(), STALL_TIMEOUT_MS)
   try {
     await client.query(BEGIN)
-    const revision = await client.query<{ revision: string }>('SELECT revision FROM catalog_revision WHERE id = 1')
+    const newest = await client.query<{ revision: string; mark: string | null }>(NEWEST)
     const bidders = await client.query<{ id: string; country: string }>('SELECT id, country FROM bidders ORDER BY id')
     for (const { id, country } of bidders.rows) table.setBidder(id, country)
     const dictionary = createByteDictionary(bidders.rows.map(({ id }, number) => [id, number]))
     await readSupplies(client, createRowReader(table, dictionary), () => stall.refresh())
-    return BigInt(revision.rows[0]?.revision ?? 0)
+    const { revision = '0', mark } = newest.rows[0] ?? {}
+    return { revision: BigInt(revision), mark: mark ?? undefined }
   } finally {
     clearTimeout(stall)
     await client.end()
@@ -60,6 +67,9 @@ const BEGIN = `
   BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
   SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
   SET LOCAL enable_hashagg = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off; SET LOCAL jit = off`
+const NEWEST = `
+  SELECT revision, (SELECT mark::text FROM catalog_changes AS change WHERE change.revision = catalog_revision.revision)
+  FROM catalog_revision WHERE id = 1`
 const COPY_SUPPLIES = `
   COPY (
     SELECT id, coalesce(bidders, '')
