@@ -114,10 +114,14 @@ export function biddersTime({ responses, tmaxMs }: Pick<Auction, 'responses' | '
   return slowestMs
 }
 
-/** Makes a late answer a timeout. Returns how long the auction waits for this one, in milliseconds. */
+/**
+ * Makes a late answer a timeout. Returns how long the auction waits for this one, in milliseconds: not at all for a no bid
+ * without a latency, as of a bidder that its client did not ask.
+ */
 function settle(response: BidderResponse, tmaxMs: number): number {
   const { outcome, latencyMs } = response
   if (outcome !== 'TIMED_OUT' && latencyMs !== null && latencyMs <= tmaxMs) return latencyMs
+  if (outcome === 'NO_BID' && latencyMs === null) return 0
   response.outcome = 'TIMED_OUT'
   response.priceMicros = null
   return tmaxMs

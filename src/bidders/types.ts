@@ -36,6 +36,9 @@ export interface BidderResponse {
   outcome: BidderOutcome
   /** The price bid, in whole millionths; null unless WON or LOST. */
   priceMicros: number | null
-  /** How long the bidder took, in milliseconds; for TIMED_OUT how long it would have taken, null where that is not known. */
+  /**
+   * How long the bidder took, in milliseconds; for TIMED_OUT how long it would have taken, null where that is not known;
+   * for NO_BID null where the bidder was not asked itself.
+   */
   readonly latencyMs: number | null
 }

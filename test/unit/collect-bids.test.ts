@@ -67,6 +67,17 @@ describe('collectBids', () => {
     expect(await collecting).toEqual([bidOf('a', 9, 2), noBid('b', 0), noBid('c', 1), bidOf('d', 7, 0.5)])
   })
 
+  it('should leave a no bid without a latency what it is, and not wait for it', async () => {
+    const unasked = (bidderId: string): BidderResponse => ({ ...noBid(bidderId, 0), latencyMs: null })
+    expect(collect([unasked('a'), bidOf('b', 5, 0)], LONG_MS)).toEqual([unasked('a'), bidOf('b', 5, 0)])
+    const responses = await collect([unasked('a'), Promise.resolve(unasked('b')), unasked('c')], LONG_MS)
+    expect(responses).toEqual([unasked('a'), unasked('b'), unasked('c')])
+  })
+
+  it('should take a bid without a latency for one that never came in time', async () => {
+    expect(outcomes(await collect([{ ...bidOf('a', 5, 0), latencyMs: null }], 5))).toEqual([['a', 'TIMED_OUT']])
+  })
+
   it('should wait for known answers beside those that come at their own time', async () => {
     const startedAt = performance.now()
     const responses = await collect([bidOf('a', 5, 25), Promise.resolve(bidOf('b', 6, 0))], LONG_MS)
