@@ -46,8 +46,10 @@ export async function openServices({ config, database, log }: ServicesDependenci
     const redis = connectRedis(config)
     const connections = [...new Set(Object.values(redis))]
     for (const connection of connections) disposer.add(() => connection.dispose())
-    for (const stop of await Promise.all(connections.map((connection) => waitForRedis(connection, log))))
-      disposer.add(stop)
+    const stops = await Promise.all(
+      connections.map((connection) => waitForRedis(connection, effectsOfLoss(connection, redis), log)),
+    )
+    for (const stop of stops) disposer.add(stop)
     const catalog = await createCatalog({
       prisma,
       uses: database.uses,
@@ -109,8 +111,13 @@ export async function openServices({ config, database, log }: ServicesDependenci
   }
 }
 
+interface RedisConnections {
+  readonly rateLimit?: RedisConnection
+  readonly stats?: RedisConnection
+}
+
 /** One connection for each purpose; purposes that name the same Redis share one. */
-function connectRedis(config: Config): { rateLimit?: RedisConnection; stats?: RedisConnection } {
+function connectRedis(config: Config): RedisConnections {
   const rateLimitUrl = config.redisRateLimitUrl ?? config.redisUrl
   const statsUrl = config.redisStatsUrl ?? config.redisUrl
   const rateLimit = rateLimitUrl && createRedis({ url: rateLimitUrl, name: 'auction-rate-limit' })
@@ -119,22 +126,31 @@ function connectRedis(config: Config): { rateLimit?: RedisConnection; stats?: Re
   return { ...(rateLimit && { rateLimit }), ...(stats && { stats }) }
 }
 
+/** What it means that a connection is lost, for the log. */
+function effectsOfLoss(connection: RedisConnection, { rateLimit, stats }: RedisConnections): string {
+  const effects = ['auctions go on']
+  if (connection === rateLimit) effects.push('limits hold per process')
+  if (connection === stats) effects.push('counts wait in memory')
+  return effects.join(', ')
+}
+
 /**
  * Waits a little for Redis, so that the first requests find it. From then on the log says that it was lost and that it is
  * back, each once. Returns the function that ends that.
  * @throws RedisRefusedError where it is there and takes no client like this one
  */
-async function waitForRedis(connection: RedisConnection, log: Logger): Promise<() => void> {
-  const away = (what: string) => log.warn(`${what}: auctions go on, limits hold per process, counts wait in memory`)
+async function waitForRedis(connection: RedisConnection, effects: string, log: Logger): Promise<() => void> {
+  const name = `Redis at ${connection.address}`
+  const away = (what: string) => log.warn(`${name} ${what}: ${effects}`)
   let isUp = await connection.whenUp(REDIS_WAIT_MS)
   await checkAccepted(connection)
-  if (!isUp) away(`Redis cannot be reached (${connection.lastError()?.message ?? 'no answer'})`)
+  if (!isUp) away(`cannot be reached (${connection.lastError()?.message ?? 'no answer'})`)
   const stopDown = connection.onDown(() => {
-    if (isUp) away('Redis was lost')
+    if (isUp) away('was lost')
     isUp = false
   })
   const stopUp = connection.onUp(() => {
-    if (!isUp) log.info('Redis is back')
+    if (!isUp) log.info(`${name} is back`)
     isUp = true
   })
   return () => {

@@ -25,6 +25,8 @@ const CLUSTER_REDIRECTIONS_MAX = 4
 export interface RedisConnection {
   readonly client: Redis | Cluster
   readonly isCluster: boolean
+  /** Where it was named to be, without user name and password: for messages. */
+  readonly address: string
   /** The database that was named, 0 where none was. */
   readonly database: number
   state(): 'up' | 'down'
@@ -81,6 +83,7 @@ export function createRedis({ url, name }: { readonly url: string; readonly name
   return {
     client,
     isCluster,
+    address: nodes.map((node) => new URL(node).host).join(', ') + (database === 0 ? '' : `/${database}`),
     database,
     state,
     onUp: (listener) => add(upListeners, listener),

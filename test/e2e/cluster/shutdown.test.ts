@@ -75,7 +75,29 @@ describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', 
       drained: { counts: 7 },
       left: { auctions: 0, counts: 7 },
     })
-    expect(instance.log.filter(({ msg }) => msg.startsWith('Redis was lost'))).toHaveLength(1)
+    const lost = `Redis at ${new URL(redis.url).host} was lost: auctions go on, limits hold per process, counts wait in memory`
+    expect(instance.log.filter(({ msg }) => msg.includes('was lost')).map(({ msg }) => msg)).toEqual([lost])
+  })
+
+  it('should say which Redis was lost and is back, and what that means, where there are two', async () => {
+    const [limits, stats] = [await bed.own(startRedis()), await bed.own(startRedis())]
+    const instance = await bed.own(
+      startInstance({ ...database, REDIS_RATE_LIMIT_URL: limits.url, REDIS_STATS_URL: stats.url }),
+    )
+    const messages = () => instance.log.map(({ msg }) => msg).filter((msg) => msg.startsWith('Redis'))
+    const said: string[] = []
+    for (const [redis, effect] of [
+      [limits, 'limits hold per process'],
+      [stats, 'counts wait in memory'],
+    ] as const) {
+      const name = `Redis at ${new URL(redis.url).host}`
+      await redis.kill()
+      said.push(`${name} was lost: auctions go on, ${effect}`)
+      await vi.waitFor(() => expect(messages()).toEqual(said), { timeout: 5000 })
+      await redis.start()
+      said.push(`${name} is back`)
+      await vi.waitFor(() => expect(messages()).toEqual(said), { timeout: 5000 })
+    }
   })
 
   it('should commit what waited where Redis comes back in time', async () => {
