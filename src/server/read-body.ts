@@ -28,7 +28,11 @@ export function readBody(request: IncomingMessage, response: ServerResponse, onB
     }
   })
   request.on('end', () => {
-    if (!refused) onBody(more ? Buffer.concat(more, length) : (first ?? EMPTY))
+    if (refused) return
+    const body = more ? Buffer.concat(more, length) : (first ?? EMPTY)
+    // The request is there until its auction is over; its body need not be.
+    first = more = undefined
+    onBody(body)
   })
 }
 
