@@ -88,7 +88,7 @@ type Transaction = Prisma.TransactionClient
 
 /** How long a load may wait for a connection of the pool. */
 const CONNECTION_TIMEOUT_MS = 10_000
-/** How long a load may take, the wait for another one included. On a server a million supplies of 8 bidders take some 40 s. */
+/** How long a load may take, the wait for another one included. On a server a million supplies of 8 bidders take about a minute. */
 export const LOAD_TIMEOUT_MS = 3_600_000
 /** The most rows that one statement handles. */
 const ROWS_PER_STATEMENT = 20_000
