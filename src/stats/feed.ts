@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createMissedChanges } from './missed-changes.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 import type { StatsChanges, StatsStore, SupplyStats } from './types.ts'
@@ -139,6 +140,8 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
       for (const id of page) if (!seen.has(id)) yield id
       if (page.length < ID_PAGE) return
       after = page.at(-1)
+      // Where the catalogue has them all, and the store is memory, nothing else lets auctions in between.
+      await nextTurn()
     }
   }
 

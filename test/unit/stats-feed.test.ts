@@ -69,7 +69,43 @@ describe('the live feed', () => {
     await vi.advanceTimersByTimeAsync(5)
     expect(seen.length).toBe(100)
     await vi.advanceTimersByTimeAsync(1000)
-    expect(seen.length).toBe(1002)
+    await vi.waitFor(() => expect(seen.length).toBe(1002))
+  })
+
+  it('should look for supplies that the catalogue lacks a page at a time as well', async () => {
+    const ids = Array.from({ length: 3500 }, (_, n) => `supply${`${n}`.padStart(4, '0')}`)
+    for (const id of [...ids, 'zz-removed']) count(id)
+    let turn = 0
+    const turns: number[] = []
+    const nextTurn = () => {
+      turn += 1
+      counter = setImmediate(nextTurn)
+    }
+    let counter = setImmediate(nextTurn)
+    const many = createStatsFeed({
+      store: {
+        ...store,
+        supplyIds: (page) => {
+          turns.push(turn)
+          return store.supplyIds(page)
+        },
+      },
+      changes: createMemoryStatsChanges(),
+      allSupplyIds: () => ids,
+      onError: (error) => errors.push(error),
+    })
+    try {
+      const { seen } = collect(many.subscribe({ supplyIds: undefined, minIntervalMs: 250 }))
+      await vi.waitFor(async () => {
+        await vi.advanceTimersByTimeAsync(100)
+        expect(seen.at(-1)).toBe('zz-removed:1')
+      })
+      expect(seen).toHaveLength(3501)
+      expect(new Set(turns).size).toBe(4)
+    } finally {
+      clearImmediate(counter)
+      await many.dispose()
+    }
   })
 
   it('should begin with many supplies for one subscriber after the other, however many begin at once', async () => {
