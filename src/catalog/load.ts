@@ -77,11 +77,11 @@ async function rowsConcerned({ prisma, data, prune = false }: LoadOptions): Prom
   return prune ? rows + (await prisma.supplyBidder.count()) : rows
 }
 
-/** So that the next load writes where this one, or one that was killed, has left dead rows. */
+/** So that the next load writes where this one, or one that was killed, has left dead rows, and the planner knows what is there. */
 async function vacuum(prisma: PrismaClient): Promise<void> {
-  await prisma.$executeRaw`VACUUM supplies`
-  await prisma.$executeRaw`VACUUM bidders`
-  await prisma.$executeRaw`VACUUM supply_bidder`
+  await prisma.$executeRaw`VACUUM (ANALYZE) supplies`
+  await prisma.$executeRaw`VACUUM (ANALYZE) bidders`
+  await prisma.$executeRaw`VACUUM (ANALYZE) supply_bidder`
 }
 
 type Transaction = Prisma.TransactionClient

@@ -162,6 +162,14 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
     },
   )
 
+  it.runIf(embedded)('should tell the planner of what a small load has changed', async () => {
+    const data = generateCatalog({ supplies: 100, bidders: 7, seed: 1 })
+    await loadCatalog({ prisma, embedded, data, prune: true })
+    const known = await prisma.$queryRaw`
+      SELECT n_distinct::int AS bidders FROM pg_stats WHERE tablename = 'supply_bidder' AND attname = 'bidder_id'`
+    expect(known).toEqual([{ bidders: 7 }])
+  })
+
   it.runIf(available)('should count a change of a country alone as a change', async () => {
     await load({ data: FIRST })
     const before = await readRevision(prisma)
