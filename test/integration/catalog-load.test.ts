@@ -485,15 +485,21 @@ describe('loadBeside', () => {
 
   it('should begin anew where the catalogue was changed meanwhile', async () => {
     await load(FIRST, true)
-    let changed = false
     const before = await readRevision(prisma)
-    const loading = load(catalog({ blog: 'bolt' }, { bolt: 'FR' }), false, () => {
-      if (!changed) changing = loadCatalog({ prisma, data: catalog({ own: 'acme' }, { acme: 'US' }) })
-      changed = true
+    let isCopying = false
+    // When what stays has been looked up: it would not be copied.
+    const interrupted = afterQuery(prisma, 'Supply', async () => {
+      if (!isCopying) return
+      isCopying = false
+      await loadCatalog({ prisma, data: catalog({ own: 'acme' }, { acme: 'US' }) })
     })
-    let changing: Promise<unknown> | undefined
-    await loading
-    await changing
+    let isFirst = true
+    const onProgress = () => {
+      isCopying = isFirst
+      isFirst = false
+    }
+    const data = catalog({ blog: 'bolt' }, { bolt: 'FR' })
+    await loadBeside({ prisma: interrupted, data, prune: false, onProgress, timeoutMs: 60_000 })
     const { supplies, revision } = await readContent({ prisma })
     expect([...supplies.keys()]).toEqual(['blog', 'news', 'own', 'shop'])
     expect(revision).toBe(before + 2n)
