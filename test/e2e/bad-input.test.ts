@@ -339,6 +339,7 @@ describe('bad input', () => {
       expect(slow).toEqual(cold)
 
       const result = await executeOverWebSocket(webSocket, request)
+      expectCodes(result, code)
       const overHttp = resultOf(await send(app.graphql, http))
       expect(result.errors).toEqual(overHttp.errors)
       expect(result.data ?? null).toEqual(overHttp.data ?? null)
@@ -596,9 +597,12 @@ function resultOf({ text }: HttpAnswer): GraphQLResult {
   return JSON.parse(text)
 }
 
-function expectCoded(answer: HttpAnswer, code: string | undefined): void {
-  const { errors = [] } = resultOf(answer)
+function expectCodes({ errors = [] }: GraphQLResult, code: string | undefined): void {
   expect(errors.map(({ extensions }) => extensions?.code)).toEqual(errors.map(() => code))
   expect(errors.length > 0).toBe(code !== undefined)
+}
+
+function expectCoded(answer: HttpAnswer, code: string | undefined): void {
+  expectCodes(resultOf(answer), code)
   expect(answer.text).not.toMatch(/\\n\s+at |node_modules|"http":|stack/)
 }
