@@ -10,6 +10,7 @@ import type { Origin } from '../graphql/context.ts'
 import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
 import type { FrontDoor } from './front-door.ts'
 import { formatError, formatResult } from './json-response.ts'
+import { createSharedJson } from './shared-json.ts'
 import type { Yoga } from './yoga.ts'
 
 /** What graphql-ws knows of a client, once that has introduced itself. */
@@ -41,7 +42,8 @@ export function createWebSocketProtocol({
   frontDoor,
   onUnexpected,
 }: WebSocketProtocolDependencies): Server<ConnectionExtra> {
-  return makeServer<Record<string, unknown>, ConnectionExtra>({
+  const sharedJson = createSharedJson()
+  const server = makeServer<Record<string, unknown>, ConnectionExtra>({
     onConnect: (connection) => {
       connection.extra.connection = connection
     },
@@ -53,9 +55,16 @@ export function createWebSocketProtocol({
       return 'document' in args && isSubscription(args) ? limitSubscriptions(connection, id, args) : args
     },
     onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
-    onNext: (_connection, _id, _payload, _args, result) => result.errors && formatResult(result as ExecutionResult),
+    onNext: (_connection, _id, _payload, _args, next) => {
+      const result = next as ExecutionResult
+      return result.errors ? formatResult(result) : sharedJson.standIn(result)
+    },
     onError: (_connection, _id, _payload, errors) => errors.map(formatError),
   })
+  return {
+    opened: (socket, extra) =>
+      server.opened({ ...socket, send: (message) => socket.send(sharedJson.complete(message)) }, extra),
+  }
 
   /** Takes an operation that is known already, or parses and validates it. */
   async function toExecutionArgs(
