@@ -50,6 +50,10 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
       dependencies: dependencyChecks(opened, database),
       canServe: () => services.catalog.current().supplies.size > 0,
       latency: () => overhead.lastWindow(),
+      liveStatistics: () => ({
+        subscribers: services.feed.subscribers(),
+        heldBackMs: Math.round(services.feed.heldBackMs()),
+      }),
     })
     const schema = createSchema()
     const onUnexpected = (error: unknown) => log.error({ err: error }, 'unexpected error')

@@ -16,6 +16,11 @@ export interface HealthReport {
     readonly status: 'ready' | 'degraded' | 'not ready' | 'shutting down'
     readonly dependencies: Readonly<Record<string, DependencyState>>
     readonly latency: OverheadWindow
+    readonly liveStatistics: {
+      readonly subscribers: number
+      /** For how long values have been held back all the time, in milliseconds; 0 where everybody has been told everything. */
+      readonly heldBackMs: number
+    }
   }
 }
 
@@ -32,9 +37,10 @@ export interface HealthDependencies {
   /** Whether auctions can be sold at all: the catalogue is loaded. */
   readonly canServe: () => boolean
   readonly latency: () => OverheadWindow
+  readonly liveStatistics: () => HealthReport['body']['liveStatistics']
 }
 
-export function createHealth({ dependencies, canServe, latency }: HealthDependencies): Health {
+export function createHealth({ dependencies, canServe, latency, liveStatistics }: HealthDependencies): Health {
   let isShuttingDown = false
   return {
     async check() {
@@ -46,7 +52,12 @@ export function createHealth({ dependencies, canServe, latency }: HealthDependen
       const status = isShuttingDown ? 'shutting down' : !isServing ? 'not ready' : allUp ? 'ready' : 'degraded'
       return {
         httpStatus: isServing ? 200 : 503,
-        body: { status, dependencies: Object.fromEntries(states), latency: latency() },
+        body: {
+          status,
+          dependencies: Object.fromEntries(states),
+          latency: latency(),
+          liveStatistics: liveStatistics(),
+        },
       }
     },
     startShutdown() {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createLoopShare } from './loop-share.ts'
 import { createMissedChanges } from './missed-changes.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 import type { StatsChanges, StatsStore, SupplyStats } from './types.ts'
@@ -15,6 +16,11 @@ export interface StatsFeed {
   }): AsyncIterableIterator<SupplyStats>
   /** Subscribers now. */
   subscribers(): number
+  /**
+   * For how long values have been held back all the time, so that auctions have their share of the event loop, in
+   * milliseconds; 0 where everybody has been told everything.
+   */
+  heldBackMs(): number
   /** Ends every subscription. */
   dispose(): Promise<void>
 }
@@ -44,6 +50,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
   let lookTimer: NodeJS.Timeout | undefined
   let isDisposed = false
 
+  const share = createLoopShare(SHARE_OF_LOOP)
   const missed = createMissedChanges({
     store,
     knownIds: () => newest.keys(),
@@ -67,6 +74,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
         initialIds: ids ?? everyId(),
         read,
         newest: (id) => newest.get(id)?.value,
+        inTurn: share.run,
         onEnd: () => remove(subscriber, ids),
       })
       add(subscriber, ids)
@@ -74,6 +82,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
       return subscriber
     },
     subscribers: () => subscribers.size,
+    heldBackMs: share.heldBackMs,
     async dispose() {
       isDisposed = true
       stopListening()
@@ -81,6 +90,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
       clearTimeout(timer)
       clearTimeout(lookTimer)
       for (const subscriber of [...subscribers]) await subscriber.return?.()
+      share.dispose()
       await refreshing
     },
   }
@@ -217,6 +227,8 @@ export function emptyStats(supplyId: string): SupplyStats {
   return { supplyId, totalRequests: 0, requestsPerCountry: [], bidders: [] }
 }
 
+/** How much of the event loop's time telling subscribers may take: skipping values it stays under that. */
+const SHARE_OF_LOOP = 0.3
 /** Changed supplies are read at most this often, in milliseconds. */
 const REFRESH_INTERVAL_MS = 100
 /** What the supplies of a start are spread over, in milliseconds: telling one takes a fifth of that. */

@@ -20,13 +20,16 @@ export interface SubscriberOptions {
   readonly read: (ids: readonly string[]) => Promise<SupplyStats[]>
   /** The newest value known of a supply. */
   readonly newest: (supplyId: string) => SupplyStats | undefined
+  /** Runs what tells a value when its turn among all subscribers has come. */
+  readonly inTurn: (task: () => void) => void
   /** Called once, when the subscription ends. */
   readonly onEnd: () => void
 }
 
 type Reader = { resolve: (result: IteratorResult<SupplyStats>) => void; reject: (error: unknown) => void }
 
-export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEnd }: SubscriberOptions): Subscriber {
+export function createSubscriber(options: SubscriberOptions): Subscriber {
+  const { minIntervalMs, initialIds, read, newest, inTurn, onEnd } = options
   const initial = pages(initialIds)
   let initialValues: SupplyStats[] | undefined = []
   const dirty = new Set<string>()
@@ -39,7 +42,7 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
   return {
     changed(supplyId) {
       dirty.add(supplyId)
-      if (reader && !initialValues && !(timer && isHeldBack(supplyId))) tellReady()
+      if (reader && !initialValues && !(timer && isHeldBack(supplyId))) inTurn(tellReady)
     },
     isStarting: () => initialValues !== undefined,
     next() {
@@ -49,7 +52,7 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
         reader?.resolve(END)
         reader = { resolve, reject }
         if (initialValues) void tellInitial(initialValues)
-        else tellReady()
+        else if (dirty.size > 0) inTurn(tellReady)
       })
     },
     return() {
@@ -68,7 +71,7 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
         if (hasEnded) return
         if (page.done) {
           initialValues = undefined
-          tellReady()
+          if (dirty.size > 0) inTurn(tellReady)
           return
         }
         values.push(...(await read(page.value)).reverse())
@@ -80,7 +83,13 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
       waiting?.reject(error)
       return
     }
-    const value = values.pop() as SupplyStats
+    inTurn(tellFirst)
+  }
+
+  /** Answers the reader with the next of the first values. */
+  function tellFirst(): void {
+    const value = hasEnded ? undefined : initialValues?.pop()
+    if (!value) return
     dirty.delete(value.supplyId)
     tell(newest(value.supplyId) ?? value)
   }
@@ -108,7 +117,7 @@ export function createSubscriber({ minIntervalMs, initialIds, read, newest, onEn
     timer = setTimeout(
       () => {
         timer = undefined
-        tellReady()
+        inTurn(tellReady)
       },
       Math.max(1, Math.ceil(firstMs + minIntervalMs - nowMs)),
     )

@@ -71,3 +71,19 @@ export function atMost(figure, goal, measured, { digits = 2, unit = '' } = {}) {
     isMet: measured <= goal,
   }
 }
+
+/**
+ * One figure against its goal.
+ * @param {string} figure
+ * @param {number} goal
+ * @param {number} measured
+ * @returns {import('./types.ts').Goal}
+ */
+export function atLeast(figure, goal, measured, { digits = 2, unit = '' } = {}) {
+  return {
+    figure,
+    goal: `≥ ${fixed(goal, digits)}${unit}`,
+    measured: `${fixed(measured, digits)}${unit}`,
+    isMet: measured >= goal,
+  }
+}

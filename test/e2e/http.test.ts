@@ -201,6 +201,7 @@ describe('HTTP', () => {
         },
         eventLoopDelayMs: { p50: expect.any(Number), p99: expect.any(Number), max: expect.any(Number) },
       },
+      liveStatistics: { subscribers: 0, heldBackMs: 0 },
     })
   })
 })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { forkOnLoaderCpu, interleave } from '../load.mjs'
-import { atMost, cpuRatio, fixed, medianOf, table } from '../numbers.mjs'
+import { atLeast, atMost, cpuRatio, fixed, medianOf, table } from '../numbers.mjs'
 import { startService } from '../server.mjs'
 
 export const title = 'WebSocket subscribers beside the load'
@@ -33,6 +33,7 @@ export async function run({ loader, use, progress, settings }) {
     cases.push({ ...kind, server, subscribers, perSubscriber, options })
   }
   const results = await interleave(loader, cases, settings)
+  const perSecond = (name) => medianOf(results.get(name), ({ throughput }) => throughput)
   const rows = []
   for (const { name, subscribers, perSubscriber } of cases) {
     const reports = results.get(name)
@@ -63,6 +64,7 @@ export async function run({ loader, use, progress, settings }) {
         1.3,
         cpuRatio(results.get('1,000 idle-ish'), results.get('none')),
       ),
+      atLeast('auctions/s with 1,000 busy subscribers / none', 0.7, perSecond('1,000 busy') / perSecond('none')),
     ],
   }
 }
