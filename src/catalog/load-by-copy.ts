@@ -1,5 +1,5 @@
-import pg from 'pg'
-import { CONNECT_TIMEOUT_MS } from '../db/client.ts'
+import type pg from 'pg'
+import { createPgClient } from '../db/client.ts'
 import { inBulk } from './bulk.ts'
 import { CREATE_CHANGED, recordChange } from './changes.ts'
 import { copyIn } from './copy-in.ts'
@@ -37,15 +37,7 @@ async function inTurn<T>(
   { serverUrl, timeoutMs }: LoadByCopyOptions,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({
-    connectionString: serverUrl,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: timeoutMs,
-    keepAlive: true,
-    application_name: 'auction',
-  })
-  // A connection that is lost fails the query that is under way.
-  client.on('error', () => {})
+  const client = createPgClient(serverUrl, timeoutMs)
   await client.connect()
   try {
     await client.query(BEGIN)

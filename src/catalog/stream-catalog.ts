@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import { to } from 'pg-copy-streams'
-import { CONNECT_TIMEOUT_MS } from '../db/client.ts'
+import { createPgClient } from '../db/client.ts'
 import { type ByteDictionary, createByteDictionary, HASH_START, hashStep } from './byte-dictionary.ts'
 import { createCopyRows, type OnCopyRow } from './copy-rows.ts'
 import type { CatalogTable } from './table.ts'
@@ -25,16 +25,7 @@ export interface StreamedRevision {
  * @throws where the server is away, not migrated, or silent for STALL_TIMEOUT_MS
  */
 export async function streamCatalog({ serverUrl, table }: StreamOptions): Promise<StreamedRevision> {
-  // Not pg's query_timeout: its timer outlives a COPY, and fails the stream when that has long ended.
-  const client = new pg.Client({
-    connectionString: serverUrl,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    keepAlive: true,
-    application_name: 'auction',
-  })
-  // A connection that is lost fails the query that is under way.
-  client.on('error', () => {})
+  const client = createPgClient(serverUrl, STATEMENT_TIMEOUT_MS)
   await client.connect()
   // With a query under way this closes the connection, which fails the query.
   const stall = setTimeout(() => void client.end(), STALL_TIMEOUT_MS)

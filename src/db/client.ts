@@ -1,4 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
 import { PrismaClient } from '../generated/prisma/client.ts'
 
 /** How long a connection may take to open, or to become free in the pool, in milliseconds. */
@@ -27,4 +28,18 @@ export function createPrismaClient(options: PrismaClientOptions): PrismaClient {
     application_name: 'auction',
   })
   return new PrismaClient({ adapter })
+}
+
+/** A connection of one's own, not yet open, for what Prisma cannot do, such as a COPY. One that is lost fails the query under way. */
+export function createPgClient(connectionString: string, statementTimeoutMs: number): pg.Client {
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // Not pg's query_timeout: its timer outlives a COPY, and fails the stream when that has long ended.
+    statement_timeout: statementTimeoutMs,
+    keepAlive: true,
+    application_name: 'auction',
+  })
+  client.on('error', () => {})
+  return client
 }

@@ -1,40 +1,28 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type CatalogOptions, createCatalog } from '../../src/catalog/catalog.ts'
-import type { CatalogData } from '../../src/catalog/data-file.ts'
 import { loadCatalog } from '../../src/catalog/load.ts'
 import type { Catalog } from '../../src/catalog/types.ts'
 import { createPrismaClient } from '../../src/db/client.ts'
-import { migrateUp } from '../../src/db/migrations.ts'
 import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { afterQuery } from '../support/after-query.ts'
-import { type PostgresServer, startPostgres } from '../support/postgres-server.ts'
+import { A_LONG_TIME_MS, type CatalogServer, catalogOf, startCatalogServer } from '../support/catalog-server.ts'
 import { hasPostgres } from '../support/services.ts'
 
-const A_LONG_TIME_MS = 3_600_000
-
-function catalogOf(...supplyIds: string[]): CatalogData {
-  return { supplies: new Map(supplyIds.map((id) => [id, ['acme']])), bidders: new Map([['acme', 'US']]) }
-}
-
 describe.skipIf(!hasPostgres)('createCatalog', () => {
-  let server: PostgresServer
+  let server: CatalogServer
   let prisma: PrismaClient
   let catalogs: Catalog[]
 
   beforeAll(async () => {
-    server = await startPostgres()
-    await migrateUp({ connectionString: server.url })
-    prisma = createPrismaClient({ connectionString: server.url, maxConnections: 4 })
+    server = await startCatalogServer()
+    prisma = server.prisma
   })
   beforeEach(async () => {
     catalogs = []
     await loadCatalog({ prisma, data: catalogOf('news'), prune: true })
   })
   afterEach(() => Promise.all(catalogs.map((catalog) => catalog.dispose())))
-  afterAll(async () => {
-    await prisma?.$disconnect()
-    await server?.dispose()
-  })
+  afterAll(() => server?.dispose())
 
   async function start(options: Partial<CatalogOptions> = {}): Promise<Catalog> {
     const catalog = await createCatalog({ prisma, ...options })
