@@ -3,11 +3,13 @@ import { compileQuery, isCompiledQuery } from 'graphql-jit'
 import type { GraphQLContext } from './context.ts'
 import type { OperationParts } from './interpreted.ts'
 import type { Execution, Variables } from './operations.ts'
+import type { Compilable } from './single-mutation.ts'
 import { compileVariableDefaults } from './variable-defaults.ts'
 
 /**
  * An operation compiled by graphql-jit; undefined where that cannot be done.
  * @param interpreted the same operation as graphql-js executes it, for variables that graphql-jit mistakes
+ * @param compilable what graphql-jit compiles for it
  */
 export function compileExecution({
   schema,
@@ -15,9 +17,12 @@ export function compileExecution({
   definition,
   results,
   interpreted,
-}: OperationParts & { readonly interpreted: Execution }): Execution | undefined {
+  compilable,
+}: OperationParts & { readonly interpreted: Execution; readonly compilable: Compilable }): Execution | undefined {
   if (hasConditionsAndFragments(document)) return undefined
-  const compiled = compileQuery(schema, document, definition.name?.value, { disablingCapturingStackErrors: true })
+  const compiled = compileQuery(compilable.schema, compilable.document, definition.name?.value, {
+    disablingCapturingStackErrors: true,
+  })
   if (!isCompiledQuery(compiled)) return undefined
   const { query } = compiled
   const definitions = definition.variableDefinitions ?? []

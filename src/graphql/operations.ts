@@ -12,6 +12,7 @@ import { executeInTurns } from './in-turns.ts'
 import { interpretExecution } from './interpreted.ts'
 import { type Cost, costOfOperation, isHeavy } from './query-cost.ts'
 import { createResults } from './results.ts'
+import { createSingleMutations } from './single-mutation.ts'
 import { createSubscribe } from './subscribe.ts'
 
 /** The operations that were sent before, ready to run, most of them compiled by graphql-jit, and kept by their text. */
@@ -57,6 +58,7 @@ export interface OperationsDependencies {
 export function createOperations({ schema, onUnexpected }: OperationsDependencies): Operations {
   const cache = new QuickLRU<string, Map<string, Operation>>({ maxSize: MAX_DOCUMENTS })
   const results = createResults({ onUnexpected })
+  const compilableOf = createSingleMutations(schema)
 
   return {
     // An empty name is none that an operation can have; without a name they are kept under it.
@@ -86,7 +88,7 @@ export function createOperations({ schema, onUnexpected }: OperationsDependencie
     const run =
       isHeavy(cost) && definition.operation !== 'subscription'
         ? executeInTurns(interpreted, results)
-        : (compileExecution({ ...parts, interpreted }) ?? interpreted)
+        : (compileExecution({ ...parts, interpreted, compilable: compilableOf(document, definition) }) ?? interpreted)
     return {
       document,
       type: definition.operation,
