@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { defineCommand } from 'citty'
 import { type App, createApp } from '../composition/app.ts'
 import { parseConfig } from '../config.ts'
@@ -10,6 +11,7 @@ export const serveCommand = defineCommand({
   meta: { name: 'serve', description: 'Serve the GraphQL API until Ctrl-C. Environment variables configure it.' },
   run: () =>
     runCommand(async () => {
+      keepRequestsYoung()
       const config = parseConfig(process.env)
       const log = createLog(config.logLevel)
       const stopped = stopSignal(log)
@@ -23,6 +25,15 @@ export const serveCommand = defineCommand({
       setTimeout(() => process.exit(), EXIT_DELAY_MS).unref()
     }),
 })
+
+/**
+ * V8 makes in the old generation what it has often seen to survive a collection of the young one. An auction lives for some
+ * 100 ms and is garbage then, but whatever of it is old holds all of its request until the next full collection: after a
+ * peak, young collections took 17 ms instead of 5.
+ */
+function keepRequestsYoung(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring')
+}
 
 /**
  * Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. Started by npm or npx, the service is a
