@@ -16,7 +16,8 @@ COPY package.json package-lock.json .npmrc ./
 # Without "optional" too: it is what keeps Prisma's CLI, which the client names as an optional peer, out of the image.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force \
   && mkdir /data && chown node:node /data \
-  && printf '#!/bin/sh\nexec node /app/dist/main.js "$@"\n' > /usr/local/bin/auction && chmod +x /usr/local/bin/auction
+  && ln -s /app/bin/auction.mjs /usr/local/bin/auction
+COPY --from=build /app/bin ./bin
 COPY --from=build /app/prisma ./prisma
 COPY --from=build /app/dist ./dist
 USER node

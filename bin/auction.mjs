@@ -1,5 +1,6 @@
-#!/usr/bin/env node
-// The command as npm links it, which it can only do with a file that is there before the first build.
+#!/usr/bin/env -S node --max-semi-space-size=32
+// The command as npm links it, which it can only do with a file that is there before the first build. What auctions in flight
+// hold would be copied again and again in the 16 MB that Node.js gives to what is young.
 import { existsSync } from 'node:fs'
 
 const main = new URL('../dist/main.js', import.meta.url)

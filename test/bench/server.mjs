@@ -18,6 +18,8 @@ const { toGraphQLBody } = await import(`${DIST}load-test/requests.js`)
 export const PINNED = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
 export const SERVER_CPU = 0
 export const LOADER_CPU = 1
+/** As bin/auction.mjs and `npm start` have it. */
+export const SERVE_FLAGS = ['--max-semi-space-size=32']
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const READY_TIMEOUT_MS = 300_000
 const STOP_TIMEOUT_MS = 15_000
@@ -62,7 +64,7 @@ export function temporaryFolder() {
  */
 export function startPeer(name, options = {}) {
   const file = fileURLToPath(new URL(`peers/${name}.mjs`, import.meta.url))
-  const args = [...hook(options.memory), file]
+  const args = [...hook(options.memory), ...(options.flags ?? []), file]
   return start({ name, args, body: name === 'raw' ? 'raw' : 'graphql', ...options })
 }
 
@@ -80,7 +82,7 @@ export async function startService({ name = 'us', supplies = 20, env = {}, memor
     writeFileSync(file, dataFile(supplies))
     await runCommand(['load-data', '--input', file, '--prune'], fullEnv)
   }
-  const args = [...hook(memory), MAIN, 'serve']
+  const args = [...hook(memory), ...SERVE_FLAGS, MAIN, 'serve']
   const server = await start({ name, args, body: 'graphql', supplies, env: fullEnv, memory })
   const stop = async () => {
     await server.stop()

@@ -65,6 +65,8 @@ export interface ServerOptions {
   readonly supplies?: number
   readonly env?: Readonly<Record<string, string>>
   readonly memory?: boolean
+  /** Node's own options, of a peer. */
+  readonly flags?: readonly string[]
 }
 
 /** How a request is written, by the kind of server. */

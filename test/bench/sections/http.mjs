@@ -1,6 +1,6 @@
 import { interleave } from '../load.mjs'
 import { atMost, cpuRatio, fixed, medianOf, table } from '../numbers.mjs'
-import { startPeer, startService } from '../server.mjs'
+import { SERVE_FLAGS, startPeer, startService } from '../server.mjs'
 
 export const title = 'runAuction over HTTP, in memory'
 
@@ -13,6 +13,11 @@ export async function run({ loader, use, settings }) {
   /** @type {Parameters<typeof comparison>[0]} */
   const servers = [
     ['raw', 'raw node:http, JSON, no GraphQL', await use(startPeer('raw'))],
+    [
+      'raw-young',
+      "raw, with this service's young generation",
+      await use(startPeer('raw', { name: 'raw-young', flags: SERVE_FLAGS })),
+    ],
     ['us', 'this service', await use(startService())],
     ['mercurius', 'Mercurius, jit', await use(startPeer('mercurius'))],
     ['apollo', 'Apollo Server', await use(startPeer('apollo'))],
