@@ -2,9 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import pg from 'pg'
+import { startPostgres } from './postgres.mjs'
 import { freePort, LOADER_CPU, pinned, runCommand, spawnTied, temporaryFolder } from './server.mjs'
 
-const POSTGRES_URL = process.env.BENCH_DATABASE_URL ?? 'postgresql://postgres@127.0.0.1:5432/postgres'
+/** Where no PostgreSQL was found. */
+export const NO_POSTGRES = 'No PostgreSQL is installed, and BENCH_DATABASE_URL names no server'
 const CONNECT_TIMEOUT_MS = 3000
 
 export function hasRedis() {
@@ -36,24 +38,34 @@ export async function startRedis() {
   }
 }
 
-/** A migrated, empty database of the bench's own; undefined where no PostgreSQL server can be reached. */
+/**
+ * A migrated, empty database of the bench's own: on the server that BENCH_DATABASE_URL names, or else on one that is
+ * started for it; undefined where there is neither.
+ */
 export async function createDatabase() {
-  const name = `auction_bench_${process.pid}_${Math.random().toString(36).slice(2, 8)}`
+  const given = process.env.BENCH_DATABASE_URL
+  const database = given ? await createOn(given) : await startPostgres()
+  if (!database) return undefined
   try {
-    await query(POSTGRES_URL, `CREATE DATABASE ${name}`)
-  } catch {
-    return undefined
-  }
-  const url = new URL(POSTGRES_URL)
-  url.pathname = `/${name}`
-  const stop = () => query(POSTGRES_URL, `DROP DATABASE ${name} WITH (FORCE)`)
-  try {
-    await runCommand(['migrate', 'up'], { DATABASE_URL: url.href })
+    await runCommand(['migrate', 'up'], { DATABASE_URL: database.url })
   } catch (error) {
-    await stop()
+    await database.stop()
     throw error
   }
-  return { url: url.href, stop }
+  return database
+}
+
+async function createOn(serverUrl) {
+  const name = `auction_bench_${process.pid}_${Math.random().toString(36).slice(2, 8)}`
+  await query(serverUrl, `CREATE DATABASE ${name}`)
+  const url = new URL(serverUrl)
+  url.pathname = `/${name}`
+  return {
+    url: url.href,
+    async stop() {
+      await query(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`)
+    },
+  }
 }
 
 async function query(connectionString, text) {

@@ -6,7 +6,7 @@ import { interleave } from '../load.mjs'
 import { atMost, cpuRatio, fixed, medianOf, megabytes, table } from '../numbers.mjs'
 import { runCommand, startPeer, startService, temporaryFolder } from '../server.mjs'
 import { statisticsBytes } from '../statistics-memory.mjs'
-import { createDatabase } from '../stores.mjs'
+import { createDatabase, NO_POSTGRES } from '../stores.mjs'
 
 export const title = 'The size of the catalogue'
 
@@ -81,7 +81,7 @@ export async function run({ loader, use, progress, settings, supplies: largest }
   const statistics = statisticsBytes(largest)
   return {
     lines: [
-      `${store ? `The catalogue is in ${store}.` : 'No PostgreSQL server could be reached: the service was put together in process over a snapshot made in memory.'} Each supply has a set of bidders of its own, and requests go through all supplies in an order like chance, so that on a large catalogue nearly every request is its supply's first, whose counters have to be made; the column "few" is of requests for ${SMALL} of its supplies alone. Memory is right after the start, the heap after a garbage collection.`,
+      `${store ? `The catalogue is in ${store}.` : `${NO_POSTGRES}: the service was put together in process over a snapshot made in memory.`} Each supply has a set of bidders of its own, and requests go through all supplies in an order like chance, so that on a large catalogue nearly every request is its supply's first, whose counters have to be made; the column "few" is of requests for ${SMALL} of its supplies alone. Memory is right after the start, the heap after a garbage collection.`,
       table(
         [
           'supplies',

@@ -1,7 +1,7 @@
 import { interleave } from '../load.mjs'
 import { atMost, cpuRatio } from '../numbers.mjs'
 import { startPeer, startService } from '../server.mjs'
-import { createDatabase, hasRedis, startRedis } from '../stores.mjs'
+import { createDatabase, hasRedis, NO_POSTGRES, startRedis } from '../stores.mjs'
 import { comparison } from './http.mjs'
 
 export const title = 'runAuction over HTTP, with Redis and PostgreSQL'
@@ -30,7 +30,7 @@ export async function run({ loader, use, settings }) {
   )
   return {
     lines: [
-      `Redis is a server of the bench's own (appendonly, fsync every second); its CPU time is not counted.${database ? '' : ' No PostgreSQL server could be reached: the embedded one was used.'}`,
+      `Redis is a server of the bench's own (appendonly, fsync every second); its CPU time is not counted.${database ? '' : ` ${NO_POSTGRES}: the embedded one was used.`}`,
       comparison(servers, results, results.get('raw')),
     ],
     goals: [
