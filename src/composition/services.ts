@@ -14,6 +14,10 @@ import { createRedisRateLimiter } from '../rate-limit/redis.ts'
 import type { RateLimiter } from '../rate-limit/types.ts'
 import { createRedis, type RedisConnection } from '../redis/connect.ts'
 import { checkAccepted } from '../redis/refusal.ts'
+import { createMemoryAnswers } from '../sold-once/memory.ts'
+import { createRedisAnswers } from '../sold-once/redis.ts'
+import { createSoldOnce } from '../sold-once/sold-once.ts'
+import type { AnswerStore } from '../sold-once/types.ts'
 import { createMemoryStatsChanges } from '../stats/changes-memory.ts'
 import { createRedisStatsChanges } from '../stats/changes-redis.ts'
 import { createStatsFeed } from '../stats/feed.ts'
@@ -100,8 +104,14 @@ export async function openServices({ config, database, log }: ServicesDependenci
       newAuctionId: createAuctionIds(),
       seed: config.simulationSeed ?? randomInt(2 ** 32),
     })
+    const answersRedis = redis.stats ?? redis.rateLimit
+    const answers: AnswerStore = answersRedis
+      ? createRedisAnswers({ connection: answersRedis, onDoubt: (message) => log.warn(message) })
+      : createMemoryAnswers()
+    disposer.add(() => answers.dispose())
+    const soldOnce = createSoldOnce({ auctioneer, catalog, answers })
     return {
-      services: { auctioneer, catalog, stats, feed, prisma },
+      services: { auctioneer, soldOnce, catalog, stats, feed, prisma },
       rateLimiter,
       dispose: () => disposer.dispose(),
     }
@@ -131,6 +141,7 @@ function effectsOfLoss(connection: RedisConnection, { rateLimit, stats }: RedisC
   const effects = ['auctions go on']
   if (connection === rateLimit) effects.push('limits hold per process')
   if (connection === stats) effects.push('counts wait in memory')
+  if (connection === (stats ?? rateLimit)) effects.push('requests with an idempotency key are refused')
   return effects.join(', ')
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Auctioneer } from '../auction/auctioneer.ts'
 import type { Catalog } from '../catalog/types.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
+import type { SoldOnce } from '../sold-once/sold-once.ts'
 import type { StatsFeed } from '../stats/feed.ts'
 import type { StatsStore } from '../stats/types.ts'
 import type { Pace } from './pace.ts'
@@ -9,6 +10,7 @@ import type { Pace } from './pace.ts'
 /** What resolvers use. */
 export interface Services {
   readonly auctioneer: Auctioneer
+  readonly soldOnce: SoldOnce
   readonly catalog: Catalog
   readonly stats: StatsStore
   readonly feed: StatsFeed

@@ -42,6 +42,28 @@ export function rateLimited(retryAfterMs: number): GraphQLError {
   })
 }
 
+/** A key that was given for another request. 422 is what draft-ietf-httpapi-idempotency-key-header says of it. */
+export function idempotencyKeyReused(): GraphQLError {
+  return new GraphQLError(
+    'This idempotencyKey was given for a request of this supply with another ip, country or tmax: ask again with the same ones, or take a new key for a new request.',
+    { extensions: { code: 'IDEMPOTENCY_KEY_REUSED', http: { status: 422 } } },
+  )
+}
+
+/** A request with a key of which cannot be told just now whether it was sold. */
+export function idempotencyUnavailable(retryAfterMs: number): GraphQLError {
+  return new GraphQLError(
+    'Whether this idempotencyKey was sold cannot be told just now: ask again with it later. Requests without a key go on.',
+    {
+      extensions: {
+        code: 'IDEMPOTENCY_UNAVAILABLE',
+        retryAfterMs,
+        http: { status: 503, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } },
+      },
+    },
+  )
+}
+
 /** An operation that found too many heavy ones before it. */
 export function overloaded(retryAfterMs: number): GraphQLError {
   return new GraphQLError(

@@ -52,7 +52,7 @@ function hasValue(data: ExecutionResult['data']): boolean {
 /** What a document's other fields have got is answered with 200: a status is for a request that got nothing. */
 function withoutRequestStatus(error: GraphQLError): GraphQLError {
   const { http, ...extensions } = error.extensions
-  if (http === undefined || (extensions.code !== 'RATE_LIMITED' && extensions.code !== 'BAD_USER_INPUT')) return error
+  if (http === undefined || !OF_ONE_FIELD.has(extensions.code)) return error
   return new GraphQLError(error.message, {
     nodes: error.nodes ?? null,
     source: error.source ?? null,
@@ -61,3 +61,11 @@ function withoutRequestStatus(error: GraphQLError): GraphQLError {
     extensions,
   })
 }
+
+/** The codes of what one field's input, or the moment, was refused for. */
+const OF_ONE_FIELD: ReadonlySet<unknown> = new Set([
+  'RATE_LIMITED',
+  'BAD_USER_INPUT',
+  'IDEMPOTENCY_KEY_REUSED',
+  'IDEMPOTENCY_UNAVAILABLE',
+])

@@ -13,7 +13,7 @@ export interface ShutdownDependencies {
   readonly health: Health
   readonly http: Server
   readonly webSocket: GraphQLWebSocket
-  readonly services: Pick<Services, 'auctioneer' | 'feed' | 'stats'>
+  readonly services: Pick<Services, 'auctioneer' | 'soldOnce' | 'feed' | 'stats'>
 }
 
 export interface ShutdownReport {
@@ -27,11 +27,12 @@ export interface ShutdownReport {
  */
 export async function shutDown(dependencies: ShutdownDependencies): Promise<ShutdownReport> {
   const { config, log, health, http, webSocket, services } = dependencies
-  const { auctioneer, feed, stats } = services
+  const { auctioneer, soldOnce, feed, stats } = services
+  const auctionsInFlight = () => auctioneer.inFlight() + soldOnce.waiting()
   const startedAt = performance.now()
   const deadline = startedAt + config.shutdownTimeoutMs
   const draining = {
-    auctions: auctioneer.inFlight(),
+    auctions: auctionsInFlight(),
     subscribers: feed.subscribers(),
     webSockets: webSocket.connections(),
     counts: stats.pending(),
@@ -43,7 +44,7 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<Shut
   await Promise.race([closed, delay(Math.min(IDLE_GRACE_MS, config.shutdownTimeoutMs), undefined, { ref: false })])
   http.closeIdleConnections()
 
-  while (auctioneer.inFlight() > 0 && performance.now() < deadline) await delay(POLL_MS)
+  while (auctionsInFlight() > 0 && performance.now() < deadline) await delay(POLL_MS)
   await feed.dispose()
   await webSocket.dispose()
   // An answer that was begun before leaves its connection open.
@@ -53,7 +54,7 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<Shut
   http.closeAllConnections()
   const uncommitted = await stats.flush(Math.max(MIN_FLUSH_MS, deadline - performance.now()))
 
-  const left = { auctions: auctioneer.inFlight(), counts: uncommitted }
+  const left = { auctions: auctionsInFlight(), counts: uncommitted }
   const report = { drained: draining, left, tookMs: Math.round(performance.now() - startedAt) }
   if (left.auctions > 0 || left.counts > 0) log.error(report, 'stopped, with work left undone')
   else log.info(report, 'stopped')

@@ -17,7 +17,7 @@ vi.mock(import('../../src/server/websocket-fast-lane.ts'), async (importOriginal
 let app: TestApp
 let webSocket: RawWebSocket
 beforeAll(async () => {
-  app = await startApp({ catalog: SMALL_CATALOG })
+  app = await startApp({ catalog: SMALL_CATALOG, env: { RATE_LIMIT_MAX: '1000000' } })
   webSocket = await openRawWebSocket(app.graphql)
 })
 afterAll(async () => {
@@ -35,6 +35,9 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, readonly unkno
   },
   'mutation($supply: ID!, $ip: IPAddress!, $tmax: Int! = 90) { runAuction(input: {supplyId: $supply, ip: $ip, country: "US", tmax: $tmax}) { __typename } }':
     { supply: ['nowhere', 7], ip: ['203.0.113.7', '::1'], tmax: [1, 5000, 0] },
+  // Sold when it is asked for first, and told again after that.
+  'mutation($key: String!, $tmax: Int! = 50) { runAuction(input: {supplyId: "supply1", ip: "203.0.113.7", country: "US", tmax: $tmax, idempotencyKey: $key}) { __typename ... on Auction { id price startedAt winner { id country } responses { bidderId outcome price latencyMs } } ... on NoBidsError { auctionId } } }':
+    { key: ['a', 'b', '', 'k'.repeat(65)], tmax: [50, 60, 0] },
   'query($first: Int, $after: String) { supplies(first: $first, after: $after) { nodes { id } totalCount } }': {
     first: [0, 2, 100, 101, -1],
     after: ['', 'R1BDOlM6YQ=='],

@@ -72,14 +72,14 @@ describe('import directions', () => {
   it('should keep the domains free of the API and the server', () => {
     expect(
       offenders(
-        /^(auction|bidders|catalog|rate-limit|stats|db|redis)\//,
+        /^(auction|bidders|catalog|rate-limit|sold-once|stats|db|redis)\//,
         /^(graphql|server|cli)\/|^graphql(-yoga|-ws)?$/,
       ),
     ).toEqual([])
   })
 
   it('should let the statistics and the limits know nothing of the database', () => {
-    expect(offenders(/^(rate-limit|stats)\//, /^(@prisma|pg$|generated|db\/)/)).toEqual([])
+    expect(offenders(/^(rate-limit|sold-once|stats)\//, /^(@prisma|pg$|generated|db\/)/)).toEqual([])
   })
 
   it('should let the group commit know nothing of what it commits', () => {

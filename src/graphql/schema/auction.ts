@@ -1,12 +1,15 @@
 import { biddersTime } from '../../auction/collect-bids.ts'
 import { TMAX_MS } from '../../auction/tmax.ts'
-import type { Auction, AuctionRequest, AuctionResult } from '../../auction/types.ts'
+import type { Auction, AuctionRequest } from '../../auction/types.ts'
 import type { BidderOutcome, BidderResponse } from '../../bidders/types.ts'
 import type { Bidder } from '../../catalog/types.ts'
 import { toUnits } from '../../money.ts'
+import type { KeptResult } from '../../sold-once/answer.ts'
+import { isIdempotencyKey, KEY_LENGTH_MAX } from '../../sold-once/key.ts'
+import type { SoldOnceResult } from '../../sold-once/sold-once.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../context.ts'
-import { badUserInput, noSuchSupply, rateLimited } from '../errors.ts'
+import { badUserInput, idempotencyKeyReused, idempotencyUnavailable, noSuchSupply, rateLimited } from '../errors.ts'
 import { parts } from '../list-size.ts'
 import { BidderType } from './bidder.ts'
 
@@ -138,6 +141,11 @@ const RunAuctionInput = builder.inputType('RunAuctionInput', {
       defaultValue: TMAX_MS.default,
       description: `The longest a bidder may take to answer, in milliseconds, ${TMAX_MS.min} to ${TMAX_MS.max}.`,
     }),
+    idempotencyKey: t.string({
+      description: `Names this sale, so that it can be asked for again: within ten minutes the same key of the same supply, with
+the same ip, country and tmax, gets the first auction's answer, and nothing is sold, counted or limited again. 1 to ${KEY_LENGTH_MAX}
+characters, none of them a control character.`,
+    }),
   }),
 })
 
@@ -148,12 +156,15 @@ builder.mutationField('runAuction', (t) =>
     description: 'Sells one impression: asks the eligible bidders, waits at most tmax, returns the winner.',
     args: { input: t.arg({ type: RunAuctionInput, required: true }) },
     resolve: (_parent, { input }, context) => {
-      const { supplyId, ip, country, tmax } = input
+      const { supplyId, ip, country, tmax, idempotencyKey } = input
       if (tmax < TMAX_MS.min || tmax > TMAX_MS.max) {
         throw badUserInput(`tmax must be ${TMAX_MS.min} to ${TMAX_MS.max} milliseconds, not ${tmax}.`)
       }
       const request: AuctionRequest = { supplyId, ip, country, tmaxMs: tmax }
-      const result = context.services.auctioneer.run(request)
+      const result =
+        idempotencyKey == null
+          ? context.services.auctioneer.run(request)
+          : context.services.soldOnce.run(request, checkedKey(idempotencyKey))
       return result instanceof Promise
         ? result.then((settled) => toGraphQL(settled, context))
         : toGraphQL(result, context)
@@ -161,15 +172,28 @@ builder.mutationField('runAuction', (t) =>
   }),
 )
 
-function toGraphQL(result: AuctionResult, context: GraphQLContext): RunAuctionResult {
+function checkedKey(key: string): string {
+  if (isIdempotencyKey(key)) return key
+  throw badUserInput(`idempotencyKey must have 1 to ${KEY_LENGTH_MAX} characters, none of them a control character.`)
+}
+
+function toGraphQL(result: SoldOnceResult, context: GraphQLContext): RunAuctionResult {
   if (result.type === 'SUPPLY_NOT_FOUND') {
     const { supplyId } = result
     return { message: noSuchSupply(supplyId), supplyId }
   }
+  if (result.type === 'KEY_REUSED') throw idempotencyKeyReused()
+  if (result.type === 'UNAVAILABLE') throw idempotencyUnavailable(result.retryAfterMs)
+  // No bidder was waited for.
+  if (result.type === 'REPLAYED') return toOutcome(result.result)
   if (result.isLimitedLocally) context.extensions = { rateLimit: 'local' }
   if (result.type === 'RATE_LIMITED') throw rateLimited(result.retryAfterMs)
   const asked = result.type === 'HELD' ? biddersTime(result.auction) : 0
   context.biddersMs = (context.biddersMs ?? 0) + asked
+  return toOutcome(result)
+}
+
+function toOutcome(result: KeptResult): RunAuctionResult {
   if (result.type === 'NO_ELIGIBLE_BIDDERS') {
     const { supplyId, country } = result
     return { message: `No bidder of ${JSON.stringify(supplyId)} buys in ${country}.`, supplyId, country }

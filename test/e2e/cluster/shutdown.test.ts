@@ -75,7 +75,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', 
       drained: { counts: 7 },
       left: { auctions: 0, counts: 7 },
     })
-    const lost = `Redis at ${new URL(redis.url).host} was lost: auctions go on, limits hold per process, counts wait in memory`
+    const lost = `Redis at ${new URL(redis.url).host} was lost: auctions go on, limits hold per process, counts wait in memory, requests with an idempotency key are refused`
     expect(instance.log.filter(({ msg }) => msg.includes('was lost')).map(({ msg }) => msg)).toEqual([lost])
   })
 
@@ -88,7 +88,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', 
     const said: string[] = []
     for (const [redis, effect] of [
       [limits, 'limits hold per process'],
-      [stats, 'counts wait in memory'],
+      [stats, 'counts wait in memory, requests with an idempotency key are refused'],
     ] as const) {
       const name = `Redis at ${new URL(redis.url).host}`
       await redis.kill()

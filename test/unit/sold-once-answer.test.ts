@@ -1,0 +1,65 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { AuctionRequest } from '../../src/auction/types.ts'
+import type { BidderResponse } from '../../src/bidders/types.ts'
+import { decodeAnswer, encodeAnswer, type KeptResult } from '../../src/sold-once/answer.ts'
+
+const REQUEST: AuctionRequest = { supplyId: 'supply1', ip: '203.0.113.7', country: 'US', tmaxMs: 200 }
+const micros = fc.integer({ min: 1, max: 2 ** 31 })
+const latencyMs = fc.option(fc.double({ min: 0, max: 5000, noNaN: true }).map((ms) => ms + 0))
+
+/** Responses of distinct bidders, of which at most the first has won. */
+const responses: fc.Arbitrary<BidderResponse[]> = fc
+  .uniqueArray(fc.record({ bidderId: fc.string(), priceMicros: fc.option(micros), latencyMs }), {
+    selector: ({ bidderId }) => bidderId,
+    minLength: 1,
+    maxLength: 12,
+  })
+  .chain((bids) =>
+    fc.boolean().map((isSold) =>
+      bids.map((bid, index): BidderResponse => {
+        if (bid.priceMicros === null) return { ...bid, outcome: bid.latencyMs === null ? 'TIMED_OUT' : 'NO_BID' }
+        return { ...bid, outcome: isSold && index === 0 ? 'WON' : 'LOST' }
+      }),
+    ),
+  )
+
+describe('a kept answer', () => {
+  it('should have everything of the auction that it was made of', () => {
+    fc.assert(
+      fc.property(responses, micros, fc.uuid(), fc.date(), latencyMs, (given, price, id, date, duration) => {
+        const winning = given.find(({ outcome }) => outcome === 'WON')
+        const result: KeptResult = {
+          type: 'HELD',
+          isLimitedLocally: false,
+          auction: {
+            id,
+            supplyId: 'supply1',
+            country: 'US',
+            tmaxMs: 200,
+            responses: given,
+            winner: winning ? { id: winning.bidderId, country: 'US' } : null,
+            // The winner need not pay what it bid.
+            priceMicros: winning ? price : 0,
+            startedAtMs: date.getTime() || 0,
+            durationMs: duration ?? 0,
+          },
+        }
+        const text = encodeAnswer(result)
+        expect(text[0]).toBe('[')
+        expect(decodeAnswer(text, REQUEST)).toEqual(result)
+      }),
+    )
+  })
+
+  it('should say as well that nobody was eligible', () => {
+    const result: KeptResult = {
+      type: 'NO_ELIGIBLE_BIDDERS',
+      supplyId: 'supply1',
+      country: 'US',
+      isLimitedLocally: false,
+    }
+    expect(encodeAnswer(result)[0]).toBe('[')
+    expect(decodeAnswer(encodeAnswer(result), REQUEST)).toEqual(result)
+  })
+})
