@@ -29,11 +29,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true })
 })
 
-/** Runs `auction` from its sources, in the test's folder, on an embedded database there unless `env` says otherwise. */
+/** Runs `auction` in the test's folder, on an embedded database there unless `env` says otherwise. */
 function auction(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
   const { PATH = '', HOME = '' } = process.env
   const options = { cwd: folder, timeout: COMMAND_TIMEOUT_MS, env: { PATH, HOME, DATA_DIR: dataDir, ...env } }
-  const nodeArgs = ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/main.ts'), ...args]
+  const nodeArgs = [join(ROOT, 'dist/main.js'), ...args]
   return new Promise((resolve) => {
     const child = execFile(process.execPath, nodeArgs, options, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode ?? -1, stdout, stderr })

@@ -19,7 +19,7 @@ async function startService(): Promise<FakeService> {
 }
 
 function start(args: readonly string[]) {
-  const command = ['--import', 'tsx', 'src/main.ts', 'load-test', ...args]
+  const command = ['dist/main.js', 'load-test', ...args]
   const child = spawn(process.execPath, command, { cwd: ROOT, env: { ...process.env, NO_COLOR: '1' } })
   disposer.add(() => void child.kill('SIGKILL'))
   const output = { stdout: '', stderr: '' }

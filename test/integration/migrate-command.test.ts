@@ -34,7 +34,7 @@ function run(command: string, args: string[], env: Record<string, string>, cwd =
 /** What the terminal would show of `auction migrate …` and `prisma migrate …` on one database. */
 function commandsFor(env: Record<string, string>) {
   return {
-    auction: (...args: string[]) => run(process.execPath, ['--import', 'tsx', 'src/main.ts', 'migrate', ...args], env),
+    auction: (...args: string[]) => run(process.execPath, ['dist/main.js', 'migrate', ...args], env),
     prisma: (...args: string[]) =>
       run('node_modules/.bin/prisma', ['migrate', ...args], { ...env, PRISMA_SCHEMA_ENGINE_BINARY: ENGINE }),
   }
