@@ -6,6 +6,7 @@ import { createLog, type Logger } from '../log.ts'
 import { exampleRequest } from '../server/example-operations.ts'
 import { GRAPHQL_PATH } from '../server/yoga.ts'
 import { runCommand } from './command-error.ts'
+import { shellQuote } from './shell-quote.ts'
 
 export const serveCommand = defineCommand({
   meta: { name: 'serve', description: 'Serve the GraphQL API until Ctrl-C. Environment variables configure it.' },
@@ -67,7 +68,7 @@ function announce({ url, services }: App, log: Logger): void {
   const query =
     'mutation($input: RunAuctionInput!) { runAuction(input: $input) { __typename ... on Auction { winner { id } price } ... on Error { message } } }'
   const body = JSON.stringify({ query, variables: { input: exampleRequest(catalog) } })
-  const example = `curl -s ${graphql} -H 'content-type: application/json' -d '${body}'`
+  const example = `curl -s ${graphql} -H 'content-type: application/json' -d ${shellQuote(body)}`
   const isEmpty = catalog.supplies.size === 0
   const supplies = [...catalog.supplies.keys()].slice(0, SUPPLIES_SHOWN)
   const more = catalog.supplies.size - supplies.length
