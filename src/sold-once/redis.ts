@@ -40,8 +40,7 @@ export function createRedisAnswers({
   const keepScript = defineScript(client, 'keepAnswer', readScript('keep.lua'))
   const releaseScript = defineScript(client, 'releaseSale', readScript('release.lua'))
   const token = randomUUID()
-  const isAway = () => connection.state() === 'down'
-  const deferred = createDeferredAnswers({ send, isAway, now })
+  const deferred = createDeferredAnswers({ send, isAway: () => connection.state() === 'down', now })
 
   async function claim(sale: KeyedSale): Promise<Claim> {
     const own = deferred.find(sale.name)
@@ -59,7 +58,6 @@ export function createRedisAnswers({
 
   /** Undefined where another process has the claim. */
   async function claimNow({ name, request, leaseMs }: KeyedSale): Promise<Claim | undefined> {
-    if (isAway()) return UNAVAILABLE
     const answer = await inTime(claimScript([redisKey(name)], [request, token, leaseMs, KEPT_MS]))
     const [type, text = ''] = (answer ?? []) as [string?, string?]
     if (type === 'UNDER_WAY') return undefined

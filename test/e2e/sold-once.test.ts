@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { LEASE_MARGIN_MS } from '../../src/sold-once/sold-once.ts'
+import { KEPT_MS } from '../../src/sold-once/types.ts'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 import { dataOf, execute, type GraphQLRequest, type GraphQLResult, send } from '../support/graphql.ts'
 import { startInstance } from '../support/instance.ts'
@@ -222,6 +223,23 @@ describe.runIf(hasRedis)('requests with an idempotency key on two instances', ()
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
+  })
+
+  it('should be answered over a WebSocket by an instance that stops, also where they wait for another', async () => {
+    const env = { REDIS_URL: redis.url, NO_BID_PROBABILITY: '0', SHUTDOWN_TIMEOUT_MS: '20000' }
+    const stopping = await bed.own(startApp({ env }))
+    const webSocket = await openRawWebSocket(stopping.graphql)
+    const input = newInput({ supplyId, country, tmax: 1 })
+    // Claimed by an instance that is gone.
+    const request = `${country} 1 ${input.ip}`
+    const key = `sold-once:${JSON.stringify([supplyId, input.idempotencyKey])}`
+    await redis.command('set', key, `${request}\ngone`, 'px', `${KEPT_MS}`)
+    const asked = webSocket.ask('1', { query: RUN, variables: { input } })
+    await expect.poll(() => stopping.services.soldOnce.waiting()).toBe(1)
+    await Promise.all([
+      stopping.dispose(),
+      expect(asked).resolves.toEqual([expect.stringContaining('"Auction"'), expect.anything()]),
+    ])
   })
 
   it('should be told to come again while Redis is away, when requests without a key go on', async () => {

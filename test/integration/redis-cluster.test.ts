@@ -1,11 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createRedisRateLimiter } from '../../src/rate-limit/redis.ts'
 import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
+import { createRedisAnswers } from '../../src/sold-once/redis.ts'
+import type { AnswerStore, KeyedSale } from '../../src/sold-once/types.ts'
 import { createRedisStatsChanges } from '../../src/stats/changes-redis.ts'
 import { createRedisStatsStore } from '../../src/stats/redis.ts'
 import type { StatsStore } from '../../src/stats/types.ts'
 import { type RedisServer, startRedisCluster } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
+import { describeAnswerStore, newSale } from './answers-contract.ts'
 import { describeRateLimiter } from './rate-limit-contract.ts'
 import { describeStatsStore, expectExactly, randomCounts } from './stats-contract.ts'
 
@@ -57,6 +60,23 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
       expect(decisions.filter((decision) => decision?.isAllowed)).toHaveLength(3 * 20)
       expect(decisions.every((decision) => decision?.isLocal === false)).toBe(true)
       for (const keys of (await keysByNode()).values()) expect(String(keys)).toContain('rate-limit:{')
+    })
+  })
+
+  describe('createRedisAnswers', () => {
+    const openAnswers = async () => createRedisAnswers({ connection: await connect(), onDoubt: () => {} })
+    describeAnswerStore(openAnswers)
+
+    it('should sell each once over all processes, and spread the keys over the nodes', async () => {
+      const stores = [await openAnswers(), await openAnswers()]
+      const sales = Array.from({ length: 60 }, () => newSale())
+      const sell = async (answers: AnswerStore | undefined, sale: KeyedSale) => {
+        const claim = await answers?.claim(sale)
+        return claim?.type === 'CLAIMED' ? answers?.keep(sale, '[1]') : claim
+      }
+      const results = await Promise.all(sales.flatMap((sale) => stores.map((answers) => sell(answers, sale))))
+      expect(results.filter((result) => result === '[1]')).toHaveLength(60)
+      for (const keys of (await keysByNode()).values()) expect(String(keys)).toContain('sold-once:')
     })
   })
 

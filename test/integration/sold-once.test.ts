@@ -129,6 +129,28 @@ describe.runIf(hasRedis)('createRedisAnswers', () => {
     expect(await answers.claim(sale)).toEqual({ type: 'CLAIMED' })
   })
 
+  it('should leave alone what another request has come to have, where Redis had lost the claim', async () => {
+    const [one, other] = [await openAnswers(), await openAnswers()]
+    const sale = newSale()
+    const another = { ...sale, request: 'GB 1 ::1' }
+    await one.claim(sale)
+    await redis.command('flushall')
+    expect(await other.claim(another)).toEqual({ type: 'CLAIMED' })
+    expect(await one.keep(sale, '[1]')).toBe('[1]')
+    expect(await other.keep(another, '[2]')).toBe('[2]')
+    expect(await one.claim(another)).toEqual({ type: 'ANSWERED', answer: '[2]' })
+  })
+
+  it('should keep the answer of a claim that Redis has lost', async () => {
+    const [one, other] = [await openAnswers(), await openAnswers()]
+    const sale = newSale()
+    await one.claim(sale)
+    await redis.command('flushall')
+    await one.keep(sale, '[1]')
+    expect(await other.claim(sale)).toEqual({ type: 'ANSWERED', answer: '[1]' })
+    expect(Number(await redis.command('pttl', keyOf(sale)))).toBeGreaterThan(KEPT_MS - 5_000)
+  })
+
   it('should not be able to tell where Redis refuses the call', async () => {
     const answers = await openAnswers()
     const sale = newSale()
