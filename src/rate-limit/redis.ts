@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
 import { redisStatus } from '../redis/status.ts'
@@ -157,8 +156,7 @@ export function createRedisRateLimiter({
 
 /** Asks Redis for many keys: in one call; on a cluster, whose scripts have keys of one slot only, in one call each. */
 function createAsk(connection: RedisConnection, { max, windowMs }: RateLimitPolicy) {
-  const lua = readFileSync(new URL('./sliding-window.lua', import.meta.url), 'utf8')
-  const script = defineScript(connection.client, 'slidingWindow', lua)
+  const script = defineScript(connection.client, 'slidingWindow', new URL('sliding-window.lua', import.meta.url))
   const askTogether = async (keys: readonly string[]): Promise<readonly (number | undefined)[]> => {
     const answers = await script(keys.map(redisKey), [max, windowMs])
     return Array.isArray(answers) ? answers : []

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
 
 /** Runs one Lua script. On a cluster the keys must share a hash tag. */
@@ -6,9 +7,10 @@ export type RedisScript = (keys: readonly string[], args: readonly (string | num
 /**
  * Makes a Lua script callable: sent by its hash, and whole where Redis does not know it (any more).
  * @param name unique among the scripts of `client`, and no Redis command's name
+ * @param file the script's
  */
-export function defineScript(client: Redis | Cluster, name: string, lua: string): RedisScript {
-  client.defineCommand(name, { lua })
+export function defineScript(client: Redis | Cluster, name: string, file: URL): RedisScript {
+  client.defineCommand(name, { lua: readFileSync(file, 'utf8') })
   const command: unknown = Reflect.get(client, name)
   if (typeof command !== 'function') throw new Error(`The Redis client did not define the command ${name}.`)
   // The lists are handed over as lists: spread, a large batch would exceed the number of arguments a call may have.

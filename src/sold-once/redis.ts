@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
@@ -36,9 +35,9 @@ export function createRedisAnswers({
   readonly now?: () => number
 }): AnswerStore {
   const { client } = connection
-  const claimScript = defineScript(client, 'claimSale', readScript('claim.lua'))
-  const keepScript = defineScript(client, 'keepAnswer', readScript('keep.lua'))
-  const releaseScript = defineScript(client, 'releaseSale', readScript('release.lua'))
+  const claimScript = defineScript(client, 'claimSale', new URL('claim.lua', import.meta.url))
+  const keepScript = defineScript(client, 'keepAnswer', new URL('keep.lua', import.meta.url))
+  const releaseScript = defineScript(client, 'releaseSale', new URL('release.lua', import.meta.url))
   const token = randomUUID()
   const deferred = createDeferredAnswers({ send, isAway: () => connection.state() === 'down', now })
 
@@ -115,8 +114,4 @@ async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
 /** One key, whatever is in the name: no two names make the same. */
 function redisKey(name: string): string {
   return `sold-once:${name}`
-}
-
-function readScript(file: string): string {
-  return readFileSync(new URL(file, import.meta.url), 'utf8')
 }

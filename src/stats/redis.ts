@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { createGroupCommit } from '../commit/group-commit.ts'
 import type { Batch } from '../commit/lane.ts'
@@ -44,8 +43,8 @@ export function createRedisStatsStore({
   readonly onError?: (error: unknown) => void
 }): StatsStore {
   const { client, isCluster } = connection
-  const commitScript = defineScript(client, 'commitStats', readScript('commit.lua'))
-  const totalsScript = defineScript(client, 'totalsOfStats', readScript('totals.lua'))
+  const commitScript = defineScript(client, 'commitStats', new URL('commit.lua', import.meta.url))
+  const totalsScript = defineScript(client, 'totalsOfStats', new URL('totals.lua', import.meta.url))
   const writerId = randomUUID()
   const index = createSupplyIndex(client)
   const commit = createGroupCommit<AuctionCount, Tally>({
@@ -161,10 +160,6 @@ async function inParts<T>(
     for (const one of await read(supplyIds.slice(start, start + size))) all.push(one)
   }
   return all
-}
-
-function readScript(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), 'utf8')
 }
 
 function addTo(tally: Tally | undefined, count: AuctionCount): Tally {
