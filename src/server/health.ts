@@ -1,3 +1,4 @@
+import { inTime } from '../in-time.ts'
 import type { OverheadWindow } from './own-overhead.ts'
 
 /** What `/readyz` answers from. */
@@ -67,19 +68,10 @@ export function createHealth({ dependencies, canServe, latency, liveStatistics }
 }
 
 async function stateOf(check: () => DependencyState | Promise<DependencyState>): Promise<DependencyState> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<DependencyState>((resolve) => {
-    timer = setTimeout(
-      () => resolve({ status: 'down', error: `no answer in ${CHECK_TIMEOUT_MS} ms` }),
-      CHECK_TIMEOUT_MS,
-    )
-  })
   try {
-    return await Promise.race([check(), late])
+    return await inTime(check(), CHECK_TIMEOUT_MS)
   } catch (error) {
     return { status: 'down', error: error instanceof Error ? error.message : String(error) }
-  } finally {
-    clearTimeout(timer)
   }
 }
 

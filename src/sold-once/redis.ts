@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { inTime } from '../in-time.ts'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
 import { createDeferredAnswers } from './deferred.ts'
@@ -57,8 +58,11 @@ export function createRedisAnswers({
 
   /** Undefined where another process has the claim. */
   async function claimNow({ name, request, leaseMs }: KeyedSale): Promise<Claim | undefined> {
-    const answer = await inTime(claimScript([redisKey(name)], [request, token, leaseMs, KEPT_MS]))
-    const [type, text = ''] = (answer ?? []) as [string?, string?]
+    const answer = await inTime(
+      claimScript([redisKey(name)], [request, token, leaseMs, KEPT_MS]),
+      CALL_DEADLINE_MS,
+    ).catch(() => [])
+    const [type, text = ''] = answer as [string?, string?]
     if (type === 'UNDER_WAY') return undefined
     if (type === 'ANSWERED') return { type, answer: text }
     if (type === 'CLAIMED' || type === 'KEY_REUSED') return { type }
@@ -86,28 +90,13 @@ export function createRedisAnswers({
         deferred.add(sale, answer)
         return answer
       })
-      return (await inTime(sending)) ?? answer
+      return inTime(sending, CALL_DEADLINE_MS).catch(() => answer)
     },
     release({ name, request }) {
       // Where it fails the claim expires.
       releaseScript([redisKey(name)], [request, token]).catch(() => {})
     },
     dispose: async () => deferred.dispose(),
-  }
-}
-
-/** What a promise gives; undefined where it rejects or takes too long. */
-async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, CALL_DEADLINE_MS, undefined)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } catch {
-    return undefined
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { createGroupCommit } from '../commit/group-commit.ts'
 import type { Batch } from '../commit/lane.ts'
+import { inTime } from '../in-time.ts'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
 import { redisStatus } from '../redis/status.ts'
@@ -109,18 +110,12 @@ export function createRedisStatsStore({
   }
 
   async function available<T>(read: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
     try {
-      const late = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`no answer within ${READ_TIMEOUT_MS} ms`)), READ_TIMEOUT_MS)
-      })
-      return await Promise.race([read(), late])
+      return await inTime(read(), READ_TIMEOUT_MS)
     } catch (cause) {
       throw new StatsUnavailableError('Redis cannot be read just now; the statistics are kept, try again later.', {
         cause,
       })
-    } finally {
-      clearTimeout(timer)
     }
   }
 
