@@ -33,13 +33,8 @@ export function operationUnknown(): GraphQLError {
 
 /** More requests than the rate limit allows. Answered with HTTP status 429 and `Retry-After`. */
 export function rateLimited(retryAfterMs: number): GraphQLError {
-  return new GraphQLError(`Too many requests from this address: try again in ${retryAfterMs} ms.`, {
-    extensions: {
-      code: 'RATE_LIMITED',
-      retryAfterMs,
-      http: { status: 429, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } },
-    },
-  })
+  const message = `Too many requests from this address: try again in ${retryAfterMs} ms.`
+  return refusedFor(retryAfterMs, 429, 'RATE_LIMITED', message)
 }
 
 /** A key that was given for another request. 422 is what draft-ietf-httpapi-idempotency-key-header says of it. */
@@ -52,30 +47,21 @@ export function idempotencyKeyReused(): GraphQLError {
 
 /** A request with a key of which cannot be told just now whether it was sold. */
 export function idempotencyUnavailable(retryAfterMs: number): GraphQLError {
-  return new GraphQLError(
-    'Whether this idempotencyKey was sold cannot be told just now: ask again with it later. Requests without a key go on.',
-    {
-      extensions: {
-        code: 'IDEMPOTENCY_UNAVAILABLE',
-        retryAfterMs,
-        http: { status: 503, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } },
-      },
-    },
-  )
+  const message =
+    'Whether this idempotencyKey was sold cannot be told just now: ask again with it later. Requests without a key go on.'
+  return refusedFor(retryAfterMs, 503, 'IDEMPOTENCY_UNAVAILABLE', message)
 }
 
 /** An operation that found too many heavy ones before it. */
 export function overloaded(retryAfterMs: number): GraphQLError {
-  return new GraphQLError(
-    'Too many large queries are under way: try again later, or ask for smaller pages. Auctions go on.',
-    {
-      extensions: {
-        code: 'OVERLOADED',
-        retryAfterMs,
-        http: { status: 503, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } },
-      },
-    },
-  )
+  const message = 'Too many large queries are under way: try again later, or ask for smaller pages. Auctions go on.'
+  return refusedFor(retryAfterMs, 503, 'OVERLOADED', message)
+}
+
+/** What may be tried again after so many milliseconds, which HTTP is told in whole seconds. */
+function refusedFor(retryAfterMs: number, status: number, code: string, message: string): GraphQLError {
+  const http = { status, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } }
+  return new GraphQLError(message, { extensions: { code, retryAfterMs, http } })
 }
 
 /** A subscription beyond those that one connection may have. */
