@@ -1,0 +1,102 @@
+import type { AuctionRecorder } from '../auction/recorder.ts'
+import type { Auction } from '../auction/types.ts'
+import type { BidderResponse } from '../bidders/types.ts'
+
+/** An auction as it was logged. */
+export interface LoggedAuction extends Omit<Auction, 'winner' | 'responses'> {
+  readonly winnerId: string | null
+  readonly responses: readonly Readonly<BidderResponse>[]
+}
+
+/** Where auctions are logged: an `AuctionRecorder` that nobody waits for. */
+export interface AuctionLog extends AuctionRecorder {
+  /** Takes one auction on its way to the store. Never waits, never throws. */
+  record(auction: Auction): void
+  /** How many auctions are on their way, not known to be in the store. */
+  pending(): number
+  /** Writes everything pending; resolves with how many auctions are left, none or what `timeoutMs` did not suffice for. */
+  flush(timeoutMs: number): Promise<number>
+  /** For health reports. */
+  status(): AuctionLogStatus
+  dispose(): Promise<void>
+}
+
+export interface AuctionLogStatus {
+  /** `down`: auctions wait in memory, because the store is away or takes none. */
+  readonly status: 'up' | 'down'
+  readonly pendingAuctions: number
+  readonly pendingBytes: number
+  /** More than this does not wait: rows are given up, the oldest first. They are counted all the same. */
+  readonly pendingBytesMax: number
+  /** Rows that this process gave up. */
+  readonly givenUp: number
+  readonly error?: string
+}
+
+/** Where logged auctions are read. */
+export interface AuctionHistory {
+  /** Undefined where there is none of this id. */
+  auction(id: string): Promise<LoggedAuction | undefined>
+  /** The newest first, by their ids. */
+  auctions(filter: AuctionFilter, page: AuctionPage): Promise<readonly LoggedAuction[]>
+  /** By time, then by what they are grouped by; buckets that had no request are left out. */
+  stats(query: StatsQuery): Promise<readonly StatsBucket[]>
+}
+
+/** Which auctions: those that fit everything that is given. */
+export interface AuctionFilter {
+  readonly supplyId?: string | undefined
+  /** Among those that were asked. */
+  readonly bidderId?: string | undefined
+  readonly country?: string | undefined
+  readonly isSold?: boolean | undefined
+  /** Milliseconds since 1970; `fromMs` is in, `toMs` is out. */
+  readonly fromMs?: number | undefined
+  readonly toMs?: number | undefined
+}
+
+export interface AuctionPage {
+  /** The most auctions of the page. */
+  readonly first: number
+  /** The page begins after the auction of this id, which need not exist. */
+  readonly after?: string | undefined
+}
+
+export type Granularity = 'MINUTE' | 'HOUR' | 'DAY'
+export type StatsDimension = 'SUPPLY' | 'BIDDER' | 'COUNTRY'
+
+export interface StatsQuery {
+  /** Milliseconds since 1970, both the beginning of a bucket; `fromMs` is in, `toMs` is out. */
+  readonly fromMs: number
+  readonly toMs: number
+  readonly granularity: Granularity
+  /** None given: all. */
+  readonly supplyIds?: readonly string[] | undefined
+  readonly bidderIds?: readonly string[] | undefined
+  readonly countries?: readonly string[] | undefined
+  readonly groupBy: readonly StatsDimension[]
+  /** The most buckets to read. */
+  readonly bucketsMax: number
+}
+
+/** One bucket of time, of one supply, bidder or country where they are grouped by it. */
+export interface StatsBucket {
+  readonly startMs: number
+  readonly supplyId?: string
+  readonly bidderId?: string
+  readonly country?: string
+  /** Of a bidder, those in which it was asked. */
+  readonly requests: number
+  /** Of a bidder, its wins. */
+  readonly sold: number
+  readonly bids: number
+  readonly noBids: number
+  readonly timeouts: number
+  readonly revenueMicros: number
+}
+
+/** The log cannot be read just now; try again later. */
+export class HistoryUnavailableError extends Error {
+  override readonly name = 'HistoryUnavailableError'
+  readonly code = 'HISTORY_UNAVAILABLE'
+}
