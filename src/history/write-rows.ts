@@ -1,0 +1,103 @@
+import type pg from 'pg'
+import { from } from 'pg-copy-streams'
+import { numberArray, textArray } from './array-literal.ts'
+import { COLUMNS, createCopyRows } from './copy-format.ts'
+import { OUTCOME_CODES, type PackedAuctions, type PackedReader, readPacked } from './packed-auction.ts'
+
+/** Puts auctions into auction_log, within the caller's transaction. */
+export type WriteRows = (client: pg.Client, packed: readonly PackedAuctions[]) => Promise<void>
+
+/** By COPY, at half of what an INSERT costs. */
+export const copyRows: WriteRows = (client, packed) => {
+  const rows = createCopyRows()
+  for (const auctions of packed) {
+    const reader = readPacked(auctions)
+    while (reader.next()) rows.add(auctions.bytes, reader)
+  }
+  const copy = client.query(from(`COPY auction_log (${COLUMNS}) FROM STDIN (FORMAT binary)`))
+  return new Promise((resolve, reject) => {
+    copy.once('error', reject)
+    copy.once('finish', resolve)
+    for (const piece of rows.finish()) copy.write(piece)
+    copy.end()
+  })
+}
+
+/** For the embedded database, which has no COPY from a client. */
+export const insertRows: WriteRows = async (client, packed) => {
+  const columns = createColumns()
+  for (const auctions of packed) {
+    const reader = readPacked(auctions)
+    while (reader.next()) addTo(columns, auctions.bytes, reader)
+  }
+  await client.query({
+    name: 'insert rows',
+    text: INSERT,
+    values: [
+      textArray(columns.startedAt),
+      textArray(columns.id),
+      textArray(columns.supplyId),
+      textArray(columns.country),
+      numberArray(columns.tmaxMs),
+      textArray(columns.winnerId),
+      numberArray(columns.priceMicros),
+      numberArray(columns.durationMs),
+      textArray(columns.bidderIds),
+      textArray(columns.outcomes),
+      textArray(columns.pricesMicros),
+      textArray(columns.latenciesMs),
+    ],
+  })
+}
+
+type Columns = ReturnType<typeof createColumns>
+
+function createColumns() {
+  return {
+    startedAt: [] as string[],
+    id: [] as string[],
+    supplyId: [] as string[],
+    country: [] as string[],
+    tmaxMs: [] as number[],
+    winnerId: [] as (string | null)[],
+    priceMicros: [] as number[],
+    durationMs: [] as number[],
+    // Of each auction an array, as a literal.
+    bidderIds: [] as string[],
+    outcomes: [] as string[],
+    pricesMicros: [] as string[],
+    latenciesMs: [] as string[],
+  }
+}
+
+function addTo(columns: Columns, bytes: Buffer, auction: PackedReader): void {
+  const responses = Array.from({ length: auction.responses }, (_, response) => response)
+  const bidderIds = responses.map((response) =>
+    bytes.toString('utf8', auction.bidderStart(response), auction.bidderEnd(response)),
+  )
+  const winner = responses.findIndex((response) => auction.outcome(response) === OUTCOME_CODES.WON)
+  columns.startedAt.push(new Date(auction.startedAtMs).toISOString())
+  columns.id.push(bytes.toString('hex', auction.idStart, auction.idStart + ID_BYTES))
+  columns.supplyId.push(bytes.toString('utf8', auction.supplyStart, auction.supplyEnd))
+  columns.country.push(auction.country)
+  columns.tmaxMs.push(auction.tmaxMs)
+  columns.winnerId.push(bidderIds[winner] ?? null)
+  columns.priceMicros.push(auction.priceMicros)
+  columns.durationMs.push(auction.durationMs)
+  columns.bidderIds.push(textArray(bidderIds))
+  columns.outcomes.push(textArray(responses.map((response) => String.fromCharCode(auction.outcome(response)))))
+  columns.pricesMicros.push(numberArray(responses.map((response) => known(auction.bidMicros(response)))))
+  columns.latenciesMs.push(numberArray(responses.map((response) => known(auction.latencyMs(response)))))
+}
+
+function known(value: number): number | null {
+  return Number.isNaN(value) ? null : value
+}
+
+const ID_BYTES = 16
+const INSERT = `
+  INSERT INTO auction_log (${COLUMNS})
+  SELECT started_at, id, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms,
+    bidder_ids::text[], outcomes::"char"[], prices_micros::bigint[], latencies_ms::real[]
+  FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::bigint[],
+    $8::real[], $9::text[], $10::text[], $11::text[], $12::text[]) AS batch (${COLUMNS})`
