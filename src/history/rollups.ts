@@ -1,0 +1,202 @@
+import { OUTCOME_CODES, type PackedReader } from './packed-auction.ts'
+
+/** Statistics of each hour, added up from auctions on their way to the log. Money in whole millionths. */
+export interface Rollups {
+  /** Counts the auction that the reader stands at. */
+  add(bytes: Buffer, auction: PackedReader): void
+  /** Counts everything that another has. */
+  merge(other: Rollups): void
+  isEmpty(): boolean
+  /** In an order that is the same for everyone who writes them, so that two who do so at once do not wait for each other. */
+  supplies(): readonly SupplyRow[]
+  bidders(): readonly BidderRow[]
+  /** Of all supplies together; their `supplyId` is empty. */
+  exchange(): readonly SupplyRow[]
+  exchangeBidders(): readonly BidderRow[]
+}
+
+interface Key {
+  /** Hours since 1970. */
+  readonly hour: number
+  readonly supplyId: string
+  readonly country: string
+}
+
+export interface SupplyRow extends Key {
+  requests: number
+  sold: number
+  bids: number
+  noBids: number
+  timeouts: number
+  revenueMicros: number
+}
+
+export interface BidderRow extends Key {
+  readonly bidderId: string
+  asked: number
+  wins: number
+  losses: number
+  noBids: number
+  timeouts: number
+  revenueMicros: number
+  bidsMicros: number
+}
+
+export function createRollups(): Rollups {
+  /** By hour, by supply: one object for each supply and hour, found by few and short names. */
+  const hours = new Map<number, Map<string, SupplyRollup>>()
+
+  function rollupOf(hour: number, supplyId: string): SupplyRollup {
+    const supplies = madeIn(hours, hour, () => new Map<string, SupplyRollup>())
+    return madeIn(supplies, supplyId, () => ({ countries: new Map(), bidders: new Map() }))
+  }
+
+  function* all(): Generator<SupplyRollup> {
+    for (const supplies of hours.values()) yield* supplies.values()
+  }
+
+  function supplies(): SupplyRow[] {
+    return [...all()].flatMap(({ countries }) => [...countries.values()]).sort(bySupply)
+  }
+
+  function bidders(): BidderRow[] {
+    return [...all()].flatMap((rollup) => [...rollup.bidders.values()]).sort(bySupplyAndBidder)
+  }
+
+  return {
+    add(bytes, auction) {
+      const hour = Math.floor(auction.startedAtMs / HOUR_MS)
+      const { country } = auction
+      const supplyId = bytes.toString('utf8', auction.supplyStart, auction.supplyEnd)
+      const rollup = rollupOf(hour, supplyId)
+      const supply = madeIn(rollup.countries, country, () => supplyRow(hour, supplyId, country))
+      supply.requests += 1
+      for (let index = 0; index < auction.responses; index += 1) {
+        const bidderId = bytes.toString('utf8', auction.bidderStart(index), auction.bidderEnd(index))
+        const bidder = madeIn(rollup.bidders, bidderId, () => bidderRow(hour, supplyId, bidderId, country))
+        count(supply, bidder, auction.outcome(index), auction.bidMicros(index), auction.priceMicros)
+      }
+    },
+    merge(other) {
+      for (const row of other.supplies()) {
+        const { hour, supplyId, country } = row
+        addSupply(
+          madeIn(rollupOf(hour, supplyId).countries, country, () => supplyRow(hour, supplyId, country)),
+          row,
+        )
+      }
+      for (const row of other.bidders()) {
+        const { hour, supplyId, bidderId, country } = row
+        const bidder = madeIn(rollupOf(hour, supplyId).bidders, bidderId, () =>
+          bidderRow(hour, supplyId, bidderId, country),
+        )
+        addBidder(bidder, row)
+      }
+    },
+    isEmpty: () => hours.size === 0,
+    supplies,
+    bidders,
+    exchange() {
+      const rows = new Map<string, SupplyRow>()
+      for (const row of supplies()) {
+        const { hour, country } = row
+        addSupply(
+          madeIn(rows, `${hour} ${country}`, () => supplyRow(hour, '', country)),
+          row,
+        )
+      }
+      return [...rows.values()].sort(bySupply)
+    },
+    exchangeBidders() {
+      const rows = new Map<string, BidderRow>()
+      for (const row of bidders()) {
+        const { hour, bidderId, country } = row
+        addBidder(
+          madeIn(rows, `${hour} ${bidderId}`, () => bidderRow(hour, '', bidderId, country)),
+          row,
+        )
+      }
+      return [...rows.values()].sort(bySupplyAndBidder)
+    },
+  }
+}
+
+interface SupplyRollup {
+  readonly countries: Map<string, SupplyRow>
+  readonly bidders: Map<string, BidderRow>
+}
+
+function count(supply: SupplyRow, bidder: BidderRow, outcome: number, bidMicros: number, priceMicros: number): void {
+  bidder.asked += 1
+  if (outcome === OUTCOME_CODES.NO_BID) {
+    bidder.noBids += 1
+    supply.noBids += 1
+    return
+  }
+  if (outcome === OUTCOME_CODES.TIMED_OUT) {
+    bidder.timeouts += 1
+    supply.timeouts += 1
+    return
+  }
+  bidder.bidsMicros += bidMicros
+  supply.bids += 1
+  if (outcome === OUTCOME_CODES.LOST) {
+    bidder.losses += 1
+    return
+  }
+  bidder.wins += 1
+  bidder.revenueMicros += priceMicros
+  supply.sold += 1
+  supply.revenueMicros += priceMicros
+}
+
+function addSupply(target: SupplyRow, row: SupplyRow): void {
+  target.requests += row.requests
+  target.sold += row.sold
+  target.bids += row.bids
+  target.noBids += row.noBids
+  target.timeouts += row.timeouts
+  target.revenueMicros += row.revenueMicros
+}
+
+function addBidder(target: BidderRow, row: BidderRow): void {
+  target.asked += row.asked
+  target.wins += row.wins
+  target.losses += row.losses
+  target.noBids += row.noBids
+  target.timeouts += row.timeouts
+  target.revenueMicros += row.revenueMicros
+  target.bidsMicros += row.bidsMicros
+}
+
+function supplyRow(hour: number, supplyId: string, country: string): SupplyRow {
+  return { hour, supplyId, country, requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
+}
+
+function bidderRow(hour: number, supplyId: string, bidderId: string, country: string): BidderRow {
+  const counters = { asked: 0, wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueMicros: 0, bidsMicros: 0 }
+  return { hour, supplyId, bidderId, country, ...counters }
+}
+
+function madeIn<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
+}
+
+function bySupply(a: SupplyRow, b: SupplyRow): number {
+  return a.hour - b.hour || inOrder(a.supplyId, b.supplyId) || inOrder(a.country, b.country)
+}
+
+function bySupplyAndBidder(a: BidderRow, b: BidderRow): number {
+  return a.hour - b.hour || inOrder(a.supplyId, b.supplyId) || inOrder(a.bidderId, b.bidderId)
+}
+
+function inOrder(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+const HOUR_MS = 3_600_000
