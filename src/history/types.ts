@@ -1,6 +1,8 @@
 import type { AuctionRecorder } from '../auction/recorder.ts'
 import type { Auction } from '../auction/types.ts'
 import type { BidderResponse } from '../bidders/types.ts'
+import type { PackedAuctions } from './packed-auction.ts'
+import type { Rollups } from './rollups.ts'
 
 /** An auction as it was logged. */
 export interface LoggedAuction extends Omit<Auction, 'winner' | 'responses'> {
@@ -31,6 +33,27 @@ export interface AuctionLogStatus {
   /** Rows that this process gave up. */
   readonly givenUp: number
   readonly error?: string
+}
+
+/** Where the log's batches end: a database, a topic, a file. */
+export interface AuctionLogStore {
+  /**
+   * Writes a batch as a whole, once however often it is sent: batches of one store are sent one after the other, each
+   * until it is written.
+   * @throws where it is not written or may not be; then it is sent again, as it is
+   */
+  write(batch: LogBatch): Promise<void>
+  dispose(): Promise<void>
+}
+
+export interface LogBatch {
+  /** Names the batch: no other one of this store has the same. */
+  readonly position: string
+  readonly rows: readonly PackedAuctions[]
+  /** What the rows add to the statistics of their hours, and what those add that were given up before they were written. */
+  readonly rollups: Rollups
+  /** Rows that were given up, by hours since 1970. */
+  readonly givenUp: ReadonlyMap<number, number>
 }
 
 /** Where logged auctions are read. */

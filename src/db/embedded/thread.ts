@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { threadFile } from '../../thread-file.ts'
 import { BackendLostError } from './backend.ts'
 
 export interface ThreadData {
@@ -105,11 +106,4 @@ function send(worker: Worker, message: ToThread): void {
 const START_TIMEOUT_MS = 120_000
 /** How long a thread may take to write its last checkpoint, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5_000
-/** As compiled, or from the sources, as tsx and vitest run them: the thread then needs tsx of its own. */
-const THREAD = import.meta.url.endsWith('.ts')
-  ? new URL(`data:text/javascript,${encodeURIComponent(loadWithTsx(new URL('./pglite-thread.ts', import.meta.url)))}`)
-  : new URL('./pglite-thread.js', import.meta.url)
-
-function loadWithTsx(file: URL): string {
-  return `import { register } from '${import.meta.resolve('tsx/esm/api')}'; register(); await import('${file}')`
-}
+const THREAD = threadFile(new URL('./pglite-thread.js', import.meta.url))

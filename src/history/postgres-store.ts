@@ -1,0 +1,98 @@
+import type pg from 'pg'
+import { createPgClient } from '../db/client.ts'
+import type { AuctionLogStore, LogBatch } from './types.ts'
+import { writeRollups } from './write-rollups.ts'
+import { copyRows, insertRows, type WriteRows } from './write-rows.ts'
+
+export interface PostgresLogStoreOptions {
+  readonly connectionString: string
+  readonly embedded: boolean
+  /** Names who writes: batches of one name are written one after the other. */
+  readonly writer: string
+}
+
+/**
+ * The log in PostgreSQL: a batch is one transaction of its rows, what they add to the statistics of their hours, and the
+ * record that it is there. Connects when it first writes, and again after a failure. Makes the days' partitions ahead.
+ */
+export function createPostgresLogStore({
+  connectionString,
+  embedded,
+  writer,
+}: PostgresLogStoreOptions): AuctionLogStore {
+  const writeRows = embedded ? insertRows : copyRows
+  let client: pg.Client | undefined
+  let daysMadeAt = Number.NEGATIVE_INFINITY
+
+  async function connect(): Promise<pg.Client> {
+    const connecting = createPgClient(connectionString, STATEMENT_TIMEOUT_MS)
+    await connecting.connect()
+    return connecting
+  }
+
+  async function makeDays(connected: pg.Client): Promise<void> {
+    const now = performance.now()
+    if (now - daysMadeAt < MAKE_DAYS_INTERVAL_MS) return
+    await connected.query("SELECT auction_log_make_days((now() AT TIME ZONE 'UTC')::date, $1)", [DAYS_AHEAD])
+    await connected.query(
+      `DELETE FROM auction_log_writers WHERE written_at < now() - interval '${FORGET_WRITERS_AFTER}'`,
+    )
+    daysMadeAt = now
+  }
+
+  async function disconnect(): Promise<void> {
+    const connected = client
+    client = undefined
+    await connected?.end().catch(() => {})
+  }
+
+  return {
+    async write(batch) {
+      try {
+        client ??= await connect()
+        await makeDays(client)
+        await client.query('BEGIN')
+        const isNew = await claim(client, writer, batch.position)
+        if (isNew) await writeBatch(client, batch, writeRows)
+        await client.query(isNew ? 'COMMIT' : 'ROLLBACK')
+      } catch (error) {
+        // What this connection is in the middle of is rolled back with it.
+        await disconnect()
+        throw error
+      }
+    },
+    dispose: disconnect,
+  }
+}
+
+/** Whether this batch is not there yet; if so, it is from this transaction on. */
+async function claim(client: pg.Client, writer: string, position: string): Promise<boolean> {
+  const { rowCount } = await client.query({ name: 'claim', text: CLAIM, values: [writer, position] })
+  return rowCount === 1
+}
+
+async function writeBatch(
+  client: pg.Client,
+  { rows, rollups, givenUp }: LogBatch,
+  writeRows: WriteRows,
+): Promise<void> {
+  if (rows.length > 0) await writeRows(client, rows)
+  await writeRollups(client, rollups)
+  for (const [hour, count] of givenUp) await client.query(GIVE_UP, [hour, count])
+}
+
+const CLAIM = `
+  INSERT INTO auction_log_writers AS known (writer, position, written_at) VALUES ($1, $2, now())
+  ON CONFLICT (writer) DO UPDATE SET position = excluded.position, written_at = excluded.written_at
+  WHERE known.position <> excluded.position`
+const GIVE_UP = `
+  INSERT INTO auction_log_given_up AS known (hour, rows) VALUES (to_timestamp($1::bigint * 3600), $2)
+  ON CONFLICT (hour) DO UPDATE SET rows = known.rows + excluded.rows`
+
+/** How long one statement of a batch may take, in milliseconds. */
+const STATEMENT_TIMEOUT_MS = 30_000
+/** Partitions that there are ahead of time, today's included. */
+const DAYS_AHEAD = 8
+const MAKE_DAYS_INTERVAL_MS = 3_600_000
+/** A writer that wrote nothing for so long has ended: its last batch will not come again. */
+const FORGET_WRITERS_AFTER = '7 days'
