@@ -11,6 +11,8 @@ import { clusterUrl, decimal, oneOf, SOME_TEXT, url, type ValueKind, wholeNumber
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+const AUCTION_LOGS = ['all', 'off'] as const
+
 /** Everything a service can be told. A field is named as its variable is: `rateLimitMax` is RATE_LIMIT_MAX. */
 const VARIABLES = {
   PORT: variable(wholeNumber(0, 65_535), 'The TCP port to listen on; 0 takes a free one.', 4000),
@@ -38,6 +40,11 @@ const VARIABLES = {
   ),
   NO_BID_PROBABILITY: variable(decimal(0, 1), 'The share of answers that bid nothing.', 0.3),
   SIMULATION_SEED: variable(wholeNumber(0, 2 ** 32 - 1), 'Replays the same auctions. Unset: random.'),
+  AUCTION_LOG: variable(
+    oneOf(AUCTION_LOGS),
+    'Which auctions are logged in the database, to be asked about later; off: none.',
+    'all',
+  ),
   SHUTDOWN_TIMEOUT_MS: variable(
     wholeNumber(0, 600_000),
     'How long a shutdown may take to answer what is in flight, in milliseconds.',

@@ -19,8 +19,8 @@ export const serveCommand = defineCommand({
       const app = await createApp(config, { log })
       announce(app, log)
       await stopped
-      const { lostCounts } = await app.dispose()
-      if (lostCounts > 0) process.exitCode = 1
+      const { lostCounts, unlogged } = await app.dispose()
+      if (lostCounts + unlogged > 0) process.exitCode = 1
       log.flush()
       // Auctions that the shutdown had to leave would keep the process until they end.
       setTimeout(() => process.exit(), EXIT_DELAY_MS).unref()

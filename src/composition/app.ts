@@ -81,7 +81,15 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
       url,
       services,
       dispose: () => {
-        stopping ??= shutDown({ config, log, health, http, webSocket, services }).finally(() => disposer.dispose())
+        stopping ??= shutDown({
+          config,
+          log,
+          health,
+          http,
+          webSocket,
+          services,
+          auctionLog: opened.auctionLog,
+        }).finally(() => disposer.dispose())
         return stopping
       },
     }
@@ -91,9 +99,19 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
   }
 }
 
+/** Rows that belong to no day that there is a partition for: an operator is to look where they come from. */
+async function countStrays({ prisma }: Database): Promise<number> {
+  const [row] = await prisma.$queryRaw<[{ strays: number }]>`
+    SELECT count(*)::int AS strays FROM (SELECT FROM auction_log_default LIMIT ${STRAYS_MAX}) AS strays`
+  return row.strays
+}
+
+/** No more are counted. */
+const STRAYS_MAX = 1000
+
 /** What `/readyz` asks: the database, the catalogue, and Redis by purpose where there is one. */
 function dependencyChecks(
-  { services, rateLimiter }: OpenServices,
+  { services, rateLimiter, auctionLog }: OpenServices,
   database: Database,
 ): Record<string, () => DependencyState | Promise<DependencyState>> {
   const kind = database.embedded ? 'embedded' : 'server'
@@ -112,5 +130,6 @@ function dependencyChecks(
   for (const [purpose, store] of Object.entries({ rateLimit: rateLimiter, stats: services.stats })) {
     if (store.status().kind !== 'memory') checks[`redis.${purpose}`] = () => ({ ...store.status() })
   }
+  if (auctionLog) checks.auctionLog = async () => ({ ...auctionLog.status(), strays: await countStrays(database) })
   return checks
 }

@@ -1,19 +1,39 @@
 import { formatAuction } from '../auction/format-auction.ts'
 import type { AuctionRecorder } from '../auction/recorder.ts'
+import type { AuctionLog } from '../history/types.ts'
 import type { Logger } from '../log.ts'
 
-/** What records auctions: the statistics, which callers wait for, and where the log's level has it the log. */
+/**
+ * What records auctions: the statistics, which callers wait for, the auction log where there is one, and where its level
+ * has it the process's log.
+ */
 export function createRecorder({
   stats,
+  auctionLog,
   log,
 }: {
   readonly stats: AuctionRecorder
+  readonly auctionLog: Pick<AuctionLog, 'record'> | undefined
   readonly log: Logger
 }): AuctionRecorder {
-  if (!log.isLevelEnabled('info')) return stats
+  const recorder = auctionLog === undefined ? stats : both(stats, auctionLog)
+  return log.isLevelEnabled('info') ? withLines(recorder, log) : recorder
+}
+
+function both(stats: AuctionRecorder, auctionLog: Pick<AuctionLog, 'record'>): AuctionRecorder {
   return {
     record(auction) {
       const counted = stats.record(auction)
+      auctionLog.record(auction)
+      return counted
+    },
+  }
+}
+
+function withLines(recorder: AuctionRecorder, log: Logger): AuctionRecorder {
+  return {
+    record(auction) {
+      const counted = recorder.record(auction)
       // In a turn of its own, so that no caller waits for the log. A request that nobody could buy for is counted alone.
       if (auction.responses.length > 0) setImmediate(() => log.info({ auction }, formatAuction(auction)))
       return counted

@@ -8,6 +8,9 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import type { Services } from '../graphql/context.ts'
+import { readTotals } from '../history/read-totals.ts'
+import { createThreadedLog } from '../history/threaded-log.ts'
+import type { AuctionLog } from '../history/types.ts'
 import type { Logger } from '../log.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
 import { createRedisRateLimiter } from '../rate-limit/redis.ts'
@@ -30,6 +33,8 @@ import { createRecorder } from './recorder.ts'
 export interface OpenServices {
   readonly services: Services
   readonly rateLimiter: RateLimiter
+  /** Undefined where auctions are not logged. */
+  readonly auctionLog: AuctionLog | undefined
   dispose(): Promise<void>
 }
 
@@ -82,7 +87,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
           changes,
           onError: (error) => log.error({ err: error }, 'counting in Redis met an error'),
         })
-      : createMemoryStatsStore({ changes })
+      : await openMemoryStats(config, database, changes)
     disposer.add(() => stats.dispose())
     const feed = createStatsFeed({
       store: stats,
@@ -92,10 +97,12 @@ export async function openServices({ config, database, log }: ServicesDependenci
     })
     disposer.add(() => feed.dispose())
 
+    const auctionLog = config.auctionLog === 'off' ? undefined : openAuctionLog(database, log)
+    disposer.add(() => auctionLog?.dispose())
     const auctioneer = createAuctioneer({
       catalog,
       rateLimiter,
-      recorder: createRecorder({ stats, log }),
+      recorder: createRecorder({ stats, auctionLog, log }),
       bidderClient: createSimulatedBidders({
         latencyFactor: config.simulatedLatencyFactor,
         noBidProbability: config.noBidProbability,
@@ -113,6 +120,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
     return {
       services: { auctioneer, soldOnce, catalog, stats, feed, prisma },
       rateLimiter,
+      auctionLog,
       dispose: () => disposer.dispose(),
     }
   } catch (error) {
@@ -170,6 +178,30 @@ async function waitForRedis(connection: RedisConnection, effects: string, log: L
   }
 }
 
+/**
+ * In memory. The embedded service is the only one that logs into its database, so it goes on from what was logged before.
+ */
+async function openMemoryStats(config: Config, database: Database, changes: StatsChanges): Promise<StatsStore> {
+  const stats = createMemoryStatsStore({ changes })
+  if (!database.embedded || config.auctionLog === 'off') return stats
+  for await (const totals of readTotals(database.prisma)) stats.restore(totals)
+  return stats
+}
+
+function openAuctionLog({ connectionString, embedded }: Database, log: Logger): AuctionLog {
+  return createThreadedLog({
+    connectionString,
+    embedded,
+    batchMax: embedded ? EMBEDDED_LOG_BATCH_MAX : LOG_BATCH_MAX,
+    onError: (message) => log.error(message),
+    onRecovery: () => log.info('auctions are logged again'),
+  })
+}
+
+/** Auctions that are logged in one transaction: the more, the less each adds to the statistics of its hour. */
+const LOG_BATCH_MAX = 10_000
+/** The embedded database answers nobody else meanwhile. */
+const EMBEDDED_LOG_BATCH_MAX = 1_000
 /** How long a start waits for Redis, in milliseconds. */
 const REDIS_WAIT_MS = 2000
 const SYSTEM_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }

@@ -3,6 +3,7 @@ import { Server as TcpServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import type { Services } from '../graphql/context.ts'
+import type { AuctionLog } from '../history/types.ts'
 import type { Logger } from '../log.ts'
 import type { Health } from './health.ts'
 import type { GraphQLWebSocket } from './websocket.ts'
@@ -14,11 +15,14 @@ export interface ShutdownDependencies {
   readonly http: Server
   readonly webSocket: GraphQLWebSocket
   readonly services: Pick<Services, 'auctioneer' | 'soldOnce' | 'feed' | 'stats'>
+  readonly auctionLog: Pick<AuctionLog, 'pending' | 'flush'> | undefined
 }
 
 export interface ShutdownReport {
   /** Requests whose counts could not be committed. */
   readonly lostCounts: number
+  /** Auctions that could not be logged. */
+  readonly unlogged: number
 }
 
 /**
@@ -26,7 +30,7 @@ export interface ShutdownReport {
  * connections. What is not done by `shutdownTimeoutMs` is cut off, and the log says what was drained and what was not.
  */
 export async function shutDown(dependencies: ShutdownDependencies): Promise<ShutdownReport> {
-  const { config, log, health, http, webSocket, services } = dependencies
+  const { config, log, health, http, webSocket, services, auctionLog } = dependencies
   const { auctioneer, soldOnce, feed, stats } = services
   const auctionsInFlight = () => auctioneer.inFlight() + soldOnce.waiting()
   const startedAt = performance.now()
@@ -36,6 +40,7 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<Shut
     subscribers: feed.subscribers(),
     webSockets: webSocket.connections(),
     counts: stats.pending(),
+    unlogged: auctionLog?.pending() ?? 0,
   }
   health.startShutdown()
   const closed = stopListening(http)
@@ -52,13 +57,14 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<Shut
   await Promise.race([closed, delay(Math.max(0, deadline - performance.now()), undefined, { ref: false })])
   clearInterval(closingIdle)
   http.closeAllConnections()
-  const uncommitted = await stats.flush(Math.max(MIN_FLUSH_MS, deadline - performance.now()))
+  const flushMs = Math.max(MIN_FLUSH_MS, deadline - performance.now())
+  const [uncommitted, unlogged] = await Promise.all([stats.flush(flushMs), auctionLog?.flush(flushMs) ?? 0])
 
-  const left = { auctions: auctionsInFlight(), counts: uncommitted }
+  const left = { auctions: auctionsInFlight(), counts: uncommitted, unlogged }
   const report = { drained: draining, left, tookMs: Math.round(performance.now() - startedAt) }
-  if (left.auctions > 0 || left.counts > 0) log.error(report, 'stopped, with work left undone')
+  if (left.auctions > 0 || left.counts > 0 || left.unlogged > 0) log.error(report, 'stopped, with work left undone')
   else log.info(report, 'stopped')
-  return { lostCounts: uncommitted }
+  return { lostCounts: uncommitted, unlogged }
 }
 
 /**

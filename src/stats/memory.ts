@@ -1,11 +1,13 @@
 import QuickLRU from 'quick-lru'
 import { compareIds } from './id-order.ts'
 import { createPackedTallies } from './packed-tallies.ts'
-import type { AuctionCount, StatsChanges, StatsStore, SupplyStats } from './types.ts'
+import type { AuctionCount, StatsChanges, StatsStore, SupplyStats, SupplyTotals } from './types.ts'
 
-/** The statistics of a service that is one process: gone when it ends. */
+/** The statistics of a service that is one process: gone when it ends, where nobody restores them from elsewhere. */
 export interface MemoryStatsStore extends StatsStore {
   record(count: AuctionCount): void
+  /** Adds what was counted before, of a supply that has counted nothing since. */
+  restore(totals: SupplyTotals): void
 }
 
 /** @param changes is told of every request that was counted */
@@ -28,6 +30,11 @@ export function createMemoryStatsStore({
         areSorted = false
       }
       changes.publish([count.supplyId])
+    },
+    restore: (totals) => {
+      tallies.restore(totals)
+      ids.push(totals.supplyId)
+      areSorted = false
     },
     read: async (supplyIds) => supplyIds.map(readOne),
     totals: async (supplyIds) => supplyIds.map(tallies.requests),

@@ -1,6 +1,6 @@
 import type { BidderOutcome } from '../bidders/types.ts'
 import { compareIds } from './id-order.ts'
-import type { AuctionCount, BidderStats, CountryRequests, SupplyStats } from './types.ts'
+import type { AuctionCount, BidderStats, CountryRequests, SupplyStats, SupplyTotals } from './types.ts'
 
 /**
  * The counters of many supplies, in typed arrays: a million supplies are a few thousand objects, which a garbage
@@ -12,6 +12,8 @@ import type { AuctionCount, BidderStats, CountryRequests, SupplyStats } from './
 export interface PackedTallies {
   /** Adds one request and its outcomes. Returns whether it was the supply's first. */
   add(count: AuctionCount): boolean
+  /** Counts what a supply had before, of which it has counted nothing since. */
+  restore(totals: SupplyTotals): void
   /** How many requests a supply had. */
   requests(supplyId: string): number
   /** The immutable value of a supply's counters as they stand; undefined where it never had a request. */
@@ -55,6 +57,23 @@ export function createPackedTallies(): PackedTallies {
         if (outcome === 'WON') increase(block, counters + REVENUE, priceMicros)
       }
       return first === undefined
+    },
+    restore({ supplyId, countries, bidders }) {
+      for (const { country, requests } of countries) {
+        const ofCountry = bidders.filter((bidder) => bidder.country === country)
+        const first = firstBlocks.get(supplyId)
+        const block = allocate(first, numberOf(country), ofCountry)
+        if (first === undefined) firstBlocks.set(supplyId, block)
+        increase(block, offsetOf(block) + REQUESTS, requests)
+        for (const [index, { wins, losses, noBids, timeouts, revenueMicros }] of ofCountry.entries()) {
+          const counters = offsetOf(block) + HEADER_WORDS + index * BIDDER_WORDS
+          increase(block, counters + WON, wins)
+          increase(block, counters + LOST, losses)
+          increase(block, counters + NO_BID, noBids)
+          increase(block, counters + TIMED_OUT, timeouts)
+          increase(block, counters + REVENUE, revenueMicros)
+        }
+      }
     },
     requests(supplyId) {
       let requests = 0

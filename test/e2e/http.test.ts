@@ -191,6 +191,14 @@ describe('HTTP', () => {
       dependencies: {
         database: { status: 'up', kind: 'embedded' },
         catalog: { status: 'up', supplies: expect.any(Number) },
+        auctionLog: {
+          status: 'up',
+          pendingAuctions: expect.any(Number),
+          pendingBytes: expect.any(Number),
+          pendingBytesMax: 67_108_864,
+          givenUp: 0,
+          strays: 0,
+        },
       },
       latency: {
         ownOverheadMs: {

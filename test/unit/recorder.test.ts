@@ -19,7 +19,7 @@ const AUCTION: Auction = {
 describe('createRecorder', () => {
   it('should be the statistics alone where auctions are not logged', () => {
     const stats = { record: () => {} }
-    expect(createRecorder({ stats, log: pino({ level: 'warn' }) })).toBe(stats)
+    expect(createRecorder({ auctionLog: undefined, stats, log: pino({ level: 'warn' }) })).toBe(stats)
   })
 
   it('should wait for the statistics, and log in a later turn what somebody could buy', async () => {
@@ -33,7 +33,7 @@ describe('createRecorder', () => {
         return counted
       },
     }
-    const recorder = createRecorder({ stats, log })
+    const recorder = createRecorder({ auctionLog: undefined, stats, log })
     const unsold = { ...AUCTION, responses: [], winner: null, priceMicros: 0 }
     expect(recorder.record(AUCTION)).toBe(counted)
     expect(recorder.record(unsold)).toBe(counted)

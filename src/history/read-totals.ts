@@ -1,0 +1,66 @@
+import type { PrismaClient } from '../generated/prisma/client.ts'
+import type { SupplyTotals } from '../stats/types.ts'
+
+/** What the statistics of all hours come to, a supply after the other. Sums that are no safe integers lose their last digits. */
+export async function* readTotals(prisma: PrismaClient): AsyncGenerator<SupplyTotals> {
+  for (let after = ''; ; ) {
+    const supplyIds = await prisma.$queryRaw<{ supply_id: string }[]>`
+      SELECT DISTINCT supply_id FROM supply_stats_hourly WHERE supply_id > ${after} ORDER BY supply_id LIMIT ${PAGE}`
+    const last = supplyIds.at(-1)
+    if (last === undefined) return
+    yield* await readPage(prisma, after, last.supply_id)
+    after = last.supply_id
+  }
+}
+
+async function readPage(prisma: PrismaClient, after: string, last: string): Promise<SupplyTotals[]> {
+  const supplies = new Map<
+    string,
+    { countries: SupplyTotals['countries'][number][]; bidders: SupplyTotals['bidders'][number][] }
+  >()
+  const countries = await prisma.$queryRaw<CountryRow[]>`
+    SELECT supply_id, country, sum(requests)::float8 AS requests
+    FROM supply_stats_hourly WHERE supply_id > ${after} AND supply_id <= ${last} GROUP BY supply_id, country`
+  for (const { supply_id, country, requests } of countries) {
+    const supply = supplies.get(supply_id) ?? { countries: [], bidders: [] }
+    supplies.set(supply_id, supply)
+    supply.countries.push({ country, requests })
+  }
+  const bidders = await prisma.$queryRaw<BidderRow[]>`
+    SELECT supply_id, country, bidder_id, sum(wins)::float8 AS wins, sum(losses)::float8 AS losses,
+      sum(no_bids)::float8 AS no_bids, sum(timeouts)::float8 AS timeouts, sum(revenue_micros)::float8 AS revenue_micros
+    FROM bidder_stats_hourly WHERE supply_id > ${after} AND supply_id <= ${last}
+    GROUP BY supply_id, country, bidder_id ORDER BY supply_id, country, bidder_id`
+  for (const { supply_id, country, bidder_id, wins, losses, no_bids, timeouts, revenue_micros } of bidders) {
+    supplies.get(supply_id)?.bidders.push({
+      country,
+      bidderId: bidder_id,
+      wins,
+      losses,
+      noBids: no_bids,
+      timeouts,
+      revenueMicros: revenue_micros,
+    })
+  }
+  return [...supplies].map(([supplyId, totals]) => ({ supplyId, ...totals }))
+}
+
+interface CountryRow {
+  readonly supply_id: string
+  readonly country: string
+  readonly requests: number
+}
+
+interface BidderRow {
+  readonly supply_id: string
+  readonly country: string
+  readonly bidder_id: string
+  readonly wins: number
+  readonly losses: number
+  readonly no_bids: number
+  readonly timeouts: number
+  readonly revenue_micros: number
+}
+
+/** Supplies that are read in one go. */
+const PAGE = 1000
