@@ -1,45 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openDatabase } from '../../src/db/database.ts'
-import { migrateUp } from '../../src/db/migrations.ts'
 import { Prisma, type PrismaClient } from '../../src/generated/prisma/client.ts'
 import { readSuppliesOfBidders, type SuppliesPage } from '../../src/graphql/related.ts'
-import { makeMigratedDataDir } from '../support/migrated-data-dir.ts'
-import { startPostgres } from '../support/postgres-server.ts'
-import { hasPostgres } from '../support/services.ts'
-
-interface Store {
-  readonly prisma: PrismaClient
-  dispose(): Promise<void>
-}
-
-async function openServer(): Promise<Store> {
-  const server = await startPostgres()
-  await migrateUp({ connectionString: server.url })
-  const database = await openDatabase({ databaseUrl: server.url, dataDir: '' }, { command: 'a test' })
-  return {
-    prisma: database.prisma,
-    async dispose() {
-      await database.dispose()
-      await server.dispose()
-    },
-  }
-}
-
-async function openEmbedded(): Promise<Store> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'related-'))
-  await makeMigratedDataDir(dataDir)
-  const database = await openDatabase({ databaseUrl: undefined, dataDir }, { command: 'a test' })
-  return {
-    prisma: database.prisma,
-    async dispose() {
-      await database.dispose()
-      await rm(dataDir, { recursive: true })
-    },
-  }
-}
+import { STORES, type Store } from '../support/migrated-store.ts'
 
 /** Three bidders of every supply, and others of a few: what the statistics say of bidders is said of the three. */
 const SUPPLIES = 5000
@@ -69,10 +31,7 @@ function expected(bidderId: string, { after, before, limit, inverted }: Supplies
   return (inverted ? within.toReversed() : within).slice(0, limit).map((id) => ({ id }))
 }
 
-describe.each([
-  { store: 'PostgreSQL', open: openServer, available: hasPostgres },
-  { store: 'the embedded PostgreSQL', open: openEmbedded, available: true },
-])('readSuppliesOfBidders on $store', ({ open, available }) => {
+describe.each(STORES)('readSuppliesOfBidders on $store', ({ open, available }) => {
   let store: Store
   let prisma: PrismaClient
 
