@@ -35,6 +35,12 @@ export function createAuctionIds(): (nowMs: number) => string {
   }
 }
 
+/** When an auction began, by its id, in milliseconds since 1970; undefined where the text is no UUIDv7. */
+export function timeOfAuctionId(id: string): number | undefined {
+  return UUID_V7.test(id) ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
+}
+
+const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i
 const RANDOM_BYTES = 8
 const POOL_BYTES = 1024 * RANDOM_BYTES
 const MAX_COUNTER = 0xfff

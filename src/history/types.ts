@@ -60,9 +60,15 @@ export interface LogBatch {
 export interface AuctionHistory {
   /** Undefined where there is none of this id. */
   auction(id: string): Promise<LoggedAuction | undefined>
-  /** The newest first, by their ids. */
-  auctions(filter: AuctionFilter, page: AuctionPage): Promise<readonly LoggedAuction[]>
-  /** By time, then by what they are grouped by; buckets that had no request are left out. */
+  /**
+   * The newest first, by their ids.
+   * @throws HistoryError RANGE_TOO_LARGE where none was found among as many as are looked at for one page
+   */
+  auctions(filter: AuctionFilter, page: AuctionPage): Promise<FoundAuctions>
+  /**
+   * In no order; buckets that had no request are left out.
+   * @throws HistoryError RANGE_TOO_LARGE where there is more to read than is read at once
+   */
   stats(query: StatsQuery): Promise<readonly StatsBucket[]>
 }
 
@@ -85,6 +91,13 @@ export interface AuctionPage {
   readonly after?: string | undefined
 }
 
+export interface FoundAuctions {
+  /** Fewer than a page where the rest of the range has no more, or so many were looked at that the next page goes on. */
+  readonly auctions: readonly LoggedAuction[]
+  /** Whether there may be more after them. */
+  readonly hasMore: boolean
+}
+
 export type Granularity = 'MINUTE' | 'HOUR' | 'DAY'
 export type StatsDimension = 'SUPPLY' | 'BIDDER' | 'COUNTRY'
 
@@ -98,7 +111,7 @@ export interface StatsQuery {
   readonly bidderIds?: readonly string[] | undefined
   readonly countries?: readonly string[] | undefined
   readonly groupBy: readonly StatsDimension[]
-  /** The most buckets to read. */
+  /** What is more than so many buckets, those without a request counted, is refused. */
   readonly bucketsMax: number
 }
 
@@ -118,8 +131,13 @@ export interface StatsBucket {
   readonly revenueMicros: number
 }
 
-/** The log cannot be read just now; try again later. */
-export class HistoryUnavailableError extends Error {
-  override readonly name = 'HistoryUnavailableError'
-  readonly code = 'HISTORY_UNAVAILABLE'
+/** A question about the past that cannot be answered as it was asked; the message names the remedy. */
+export class HistoryError extends Error {
+  override readonly name = 'HistoryError'
+  readonly code: 'BAD_USER_INPUT' | 'RANGE_TOO_LARGE'
+
+  constructor(code: HistoryError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
 }

@@ -1,0 +1,81 @@
+import { createAuctionIds } from '../../src/auction/auction-id.ts'
+import type { BidderOutcome } from '../../src/bidders/types.ts'
+import type { LoggedAuction } from '../../src/history/types.ts'
+import { query } from './postgres.ts'
+
+const newAuctionId = createAuctionIds()
+
+export type Answers = Readonly<Record<string, readonly [BidderOutcome, number?]>>
+
+/**
+ * An auction as it is logged.
+ * @param answers of each bidder the outcome, and the price bid in millionths
+ */
+export function loggedAuction(
+  startedAt: string | number,
+  supplyId: string,
+  country: string,
+  answers: Answers = {},
+): LoggedAuction {
+  const startedAtMs = typeof startedAt === 'number' ? startedAt : Date.parse(startedAt)
+  const responses = Object.entries(answers).map(([bidderId, [outcome, priceMicros = null]]) => ({
+    bidderId,
+    outcome,
+    priceMicros,
+    latencyMs: outcome === 'TIMED_OUT' ? null : 12.5,
+  }))
+  const winner = responses.find(({ outcome }) => outcome === 'WON')
+  return {
+    // Ids of one maker only rise; those of a test come in any order.
+    id: idAt(startedAtMs),
+    supplyId,
+    country,
+    tmaxMs: 200,
+    winnerId: winner?.bidderId ?? null,
+    priceMicros: winner?.priceMicros ?? 0,
+    startedAtMs,
+    durationMs: 150.25,
+    responses,
+  }
+}
+
+/** Writes auctions into the log of a migrated database, as it would have them itself, and the statistics of each hour. */
+export async function logAuctions(url: string, auctions: readonly LoggedAuction[]): Promise<void> {
+  const days = new Set(auctions.map(({ startedAtMs }) => new Date(startedAtMs).toISOString().slice(0, 10)))
+  for (const day of days) await query(url, 'SELECT auction_log_make_days($1::date, 1)', [day])
+  await query(url, INSERT, [JSON.stringify(auctions)])
+  for (const statement of ROLLUPS) await query(url, statement)
+}
+
+function idAt(ms: number): string {
+  const hex = ms.toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-${newAuctionId(Date.now()).slice(14)}`
+}
+
+const INSERT = `
+  INSERT INTO auction_log
+  SELECT to_timestamp((a->>'startedAtMs')::float8 / 1000), (a->>'id')::uuid, a->>'supplyId', a->>'country',
+    (a->>'tmaxMs')::int, a->>'winnerId', (a->>'priceMicros')::bigint, (a->>'durationMs')::real,
+    ARRAY(SELECT r->>'bidderId' FROM jsonb_array_elements(a->'responses') AS r),
+    ARRAY(SELECT CASE r->>'outcome' WHEN 'WON' THEN 'w' WHEN 'LOST' THEN 'l' WHEN 'NO_BID' THEN 'n' ELSE 't' END::"char"
+      FROM jsonb_array_elements(a->'responses') AS r),
+    ARRAY(SELECT (r->>'priceMicros')::bigint FROM jsonb_array_elements(a->'responses') AS r),
+    ARRAY(SELECT (r->>'latencyMs')::real FROM jsonb_array_elements(a->'responses') AS r)
+  FROM jsonb_array_elements($1::jsonb) AS a`
+
+const HOUR = `date_trunc('hour', started_at, 'UTC')`
+const SUPPLY_COUNTS = `count(*), count(winner_id),
+  sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o IN ('w', 'l'))),
+  sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o = 'n')),
+  sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o = 't')), sum(price_micros)`
+const BIDDER_COUNTS = `min(country), count(*), count(*) FILTER (WHERE o = 'w'), count(*) FILTER (WHERE o = 'l'),
+  count(*) FILTER (WHERE o = 'n'), count(*) FILTER (WHERE o = 't'),
+  coalesce(sum(price_micros) FILTER (WHERE o = 'w'), 0), coalesce(sum(p), 0)`
+const RESPONSES = 'auction_log, unnest(bidder_ids, outcomes, prices_micros) AS r (b, o, p)'
+const ROLLUPS = [
+  'TRUNCATE supply_stats_hourly, bidder_stats_hourly, exchange_stats_hourly, exchange_bidder_stats_hourly',
+  `INSERT INTO supply_stats_hourly SELECT supply_id, ${HOUR}, country, ${SUPPLY_COUNTS} FROM auction_log GROUP BY 1, 2, 3`,
+  `INSERT INTO exchange_stats_hourly SELECT ${HOUR}, country, ${SUPPLY_COUNTS} FROM auction_log GROUP BY 1, 2`,
+  `INSERT INTO bidder_stats_hourly SELECT supply_id, ${HOUR}, b, ${BIDDER_COUNTS} FROM ${RESPONSES} GROUP BY 1, 2, 3`,
+  `INSERT INTO exchange_bidder_stats_hourly SELECT ${HOUR}, b, ${BIDDER_COUNTS} FROM ${RESPONSES} GROUP BY 1, 2`,
+]
