@@ -8,6 +8,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import type { Services } from '../graphql/context.ts'
+import { createPostgresHistory } from '../history/postgres-history.ts'
 import { readTotals } from '../history/read-totals.ts'
 import { createThreadedLog } from '../history/threaded-log.ts'
 import type { AuctionLog } from '../history/types.ts'
@@ -117,8 +118,9 @@ export async function openServices({ config, database, log }: ServicesDependenci
       : createMemoryAnswers()
     disposer.add(() => answers.dispose())
     const soldOnce = createSoldOnce({ auctioneer, catalog, answers })
+    const history = createPostgresHistory({ prisma, now: Date.now })
     return {
-      services: { auctioneer, soldOnce, catalog, stats, feed, prisma },
+      services: { auctioneer, soldOnce, catalog, stats, feed, history, prisma },
       rateLimiter,
       auctionLog,
       dispose: () => disposer.dispose(),

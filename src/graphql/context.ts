@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Auctioneer } from '../auction/auctioneer.ts'
 import type { Catalog } from '../catalog/types.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
+import type { AuctionHistory } from '../history/types.ts'
 import type { SoldOnce } from '../sold-once/sold-once.ts'
 import type { StatsFeed } from '../stats/feed.ts'
 import type { StatsStore } from '../stats/types.ts'
@@ -14,6 +15,7 @@ export interface Services {
   readonly catalog: Catalog
   readonly stats: StatsStore
   readonly feed: StatsFeed
+  readonly history: AuctionHistory
   readonly prisma: PrismaClient
 }
 

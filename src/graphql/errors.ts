@@ -2,6 +2,7 @@ import { PothosValidationError } from '@pothos/core'
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
 import { isDatabaseUnavailable } from '../db/unavailable.ts'
 import { Prisma } from '../generated/prisma/client.ts'
+import { HistoryError } from '../history/types.ts'
 import { StatsUnavailableError } from '../stats/types.ts'
 
 /** What an error says to an HTTP server, under `extensions.http`; callers do not see it. */
@@ -90,6 +91,9 @@ export function toClientError(error: unknown, onUnexpected: (error: unknown) => 
   const options = path === undefined ? {} : { path }
   if (cause instanceof PothosValidationError) {
     return new GraphQLError(cause.message, { ...options, extensions: BAD_USER_INPUT })
+  }
+  if (cause instanceof HistoryError) {
+    return new GraphQLError(cause.message, { ...options, extensions: { ...BAD_USER_INPUT, code: cause.code } })
   }
   if (cause instanceof StatsUnavailableError || isDatabaseUnavailable(cause)) {
     const [code, what] =

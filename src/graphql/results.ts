@@ -66,6 +66,7 @@ function withoutRequestStatus(error: GraphQLError): GraphQLError {
 const OF_ONE_FIELD: ReadonlySet<unknown> = new Set([
   'RATE_LIMITED',
   'BAD_USER_INPUT',
+  'RANGE_TOO_LARGE',
   'IDEMPOTENCY_KEY_REUSED',
   'IDEMPOTENCY_UNAVAILABLE',
 ])

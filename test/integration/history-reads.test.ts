@@ -33,7 +33,7 @@ describe.each(STORES)('the log read from $store', ({ open, available }) => {
     if (!available) return
     store = await open()
     history = createPostgresHistory({ prisma: store.prisma, now: () => NOW })
-    await logAuctions(store.url, AUCTIONS)
+    await logAuctions(store.prisma, AUCTIONS)
   })
   afterAll(() => store?.dispose())
 

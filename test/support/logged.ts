@@ -1,7 +1,7 @@
 import { createAuctionIds } from '../../src/auction/auction-id.ts'
 import type { BidderOutcome } from '../../src/bidders/types.ts'
+import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import type { LoggedAuction } from '../../src/history/types.ts'
-import { query } from './postgres.ts'
 
 const newAuctionId = createAuctionIds()
 
@@ -40,11 +40,12 @@ export function loggedAuction(
 }
 
 /** Writes auctions into the log of a migrated database, as it would have them itself, and the statistics of each hour. */
-export async function logAuctions(url: string, auctions: readonly LoggedAuction[]): Promise<void> {
+export async function logAuctions(prisma: PrismaClient, auctions: readonly LoggedAuction[]): Promise<void> {
   const days = new Set(auctions.map(({ startedAtMs }) => new Date(startedAtMs).toISOString().slice(0, 10)))
-  for (const day of days) await query(url, 'SELECT auction_log_make_days($1::date, 1)', [day])
-  await query(url, INSERT, [JSON.stringify(auctions)])
-  for (const statement of ROLLUPS) await query(url, statement)
+  for (const day of days) await prisma.$queryRaw`SELECT auction_log_make_days(${day}::date, 1)`
+  for (const statement of [INSERT, ...ROLLUPS]) {
+    await prisma.$executeRawUnsafe(statement, ...(statement === INSERT ? [JSON.stringify(auctions)] : []))
+  }
 }
 
 function idAt(ms: number): string {

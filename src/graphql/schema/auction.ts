@@ -1,7 +1,6 @@
 import { biddersTime } from '../../auction/collect-bids.ts'
 import { TMAX_MS } from '../../auction/tmax.ts'
 import type { Auction, AuctionRequest } from '../../auction/types.ts'
-import type { BidderOutcome, BidderResponse } from '../../bidders/types.ts'
 import type { Bidder } from '../../catalog/types.ts'
 import { toUnits } from '../../money.ts'
 import type { KeptResult } from '../../sold-once/answer.ts'
@@ -12,32 +11,12 @@ import type { GraphQLContext } from '../context.ts'
 import { badUserInput, idempotencyKeyReused, idempotencyUnavailable, noSuchSupply, rateLimited } from '../errors.ts'
 import { parts } from '../list-size.ts'
 import { BidderType } from './bidder.ts'
-
-const BidderOutcomeType = builder.enumType('BidderOutcome', {
-  description: 'How a bidder that was asked came out of an auction.',
-  values: ['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const satisfies readonly BidderOutcome[],
-})
-
-/** A response as the API tells it: made once for each, so that no field needs a resolver. */
-interface BidderResponseFields {
-  readonly bidderId: string
-  readonly outcome: BidderOutcome
-  readonly price: number | null
-  readonly latencyMs: number | null
-}
-
-const BidderResponseType = builder.objectRef<BidderResponseFields>('BidderResponse').implement({
-  description: 'What one bidder answered in one auction.',
-  fields: (t) => ({
-    bidderId: t.exposeID('bidderId'),
-    outcome: t.expose('outcome', { type: BidderOutcomeType }),
-    price: t.exposeFloat('price', { nullable: true, description: 'The price bid; null unless WON or LOST.' }),
-    latencyMs: t.exposeFloat('latencyMs', {
-      nullable: true,
-      description: 'How long the bidder took; for TIMED_OUT how long it would have taken, where that is known.',
-    }),
-  }),
-})
+import {
+  type BidderResponseFields,
+  BidderResponseType,
+  RESPONSES_EXPECTED,
+  toResponseFields,
+} from './bidder-response.ts'
 
 interface AuctionFields {
   readonly id: string
@@ -218,10 +197,3 @@ function toFields(auction: Auction): AuctionFields | NoBidsError {
     durationMs,
   }
 }
-
-function toResponseFields({ bidderId, outcome, priceMicros, latencyMs }: BidderResponse): BidderResponseFields {
-  return { bidderId, outcome, price: priceMicros === null ? null : toUnits(priceMicros), latencyMs }
-}
-
-/** How many bidders an auction is expected to ask. */
-const RESPONSES_EXPECTED = 10

@@ -5,6 +5,7 @@ import './supply.ts'
 import './bidder.ts'
 import './stats.ts'
 import './auction.ts'
+import './auction-receipt.ts'
 
 builder.queryType({ description: 'What can be read.' })
 builder.mutationType({ description: 'What can be done.' })
