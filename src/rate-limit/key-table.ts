@@ -17,6 +17,14 @@ export interface KeyTable {
   chunkOf(record: number): Uint32Array
   wordOf(record: number): number
   size(): number
+  /** Whether the next key needs memory for another chunk. */
+  isFull(): boolean
+  /** Its oldest chunk, all full: the number of its first record, and of the first after it; undefined where there is none. */
+  oldestChunk(): readonly [from: number, to: number] | undefined
+  /** Forgets the keys of its oldest chunk, which another table of the same kind uses for its next. No key may be added after. */
+  giveOldestChunk(other: KeyTable): void
+  /** Takes over a chunk that is not used any more. */
+  useChunk(chunk: Uint32Array): void
   /** An empty table that uses this one's memory: this one must not be used any more. */
   recycle(): KeyTable
 }
@@ -47,6 +55,8 @@ function createTable(
   const shards: (Uint32Array | undefined)[] = new Array(SHARDS).fill(undefined)
   const shardSizes = new Uint32Array(SHARDS)
   let size = 0
+  /** Records before this one are forgotten; the index still has them. */
+  let first = 0
 
   function isKey(record: number, { family, high, low }: PackedKey): boolean {
     const chunk = chunks[record >>> CHUNK_BITS] as Uint32Array
@@ -97,13 +107,13 @@ function createTable(
       for (let slot = hashed & mask; ; slot = (slot + 1) & mask) {
         const entry = shard[slot] as number
         if (entry === 0) return -1
-        if (isKey(entry - 1, key)) return entry - 1
+        if (entry > first && isKey(entry - 1, key)) return entry - 1
       }
     },
     insert(key) {
       const record = size
       size += 1
-      if ((record & CHUNK_MASK) === 0) chunks.push(spareChunks.pop() ?? new Uint32Array(stride << CHUNK_BITS))
+      if ((record & CHUNK_MASK) === 0) chunks.push(spareChunks.pop() ?? new Uint32Array(stride * CHUNK_RECORDS))
       const chunk = chunks[record >>> CHUNK_BITS] as Uint32Array
       const word = (record & CHUNK_MASK) * stride
       chunk[word] = key.high
@@ -123,12 +133,20 @@ function createTable(
     },
     chunkOf: (record) => chunks[record >>> CHUNK_BITS] as Uint32Array,
     wordOf: (record) => (record & CHUNK_MASK) * stride + KEY_WORDS,
-    size: () => size,
+    size: () => size - first,
+    isFull: () => (size & CHUNK_MASK) === 0 && spareChunks.length === 0,
+    oldestChunk: () => (first + CHUNK_RECORDS <= size ? [first, first + CHUNK_RECORDS] : undefined),
+    giveOldestChunk: (other) => {
+      other.useChunk(chunks[first >>> CHUNK_BITS] as Uint32Array)
+      chunks[first >>> CHUNK_BITS] = GIVEN
+      first += CHUNK_RECORDS
+    },
+    useChunk: (chunk) => void spareChunks.push(chunk),
     recycle: () => {
       const used = shards.map((shard, number) =>
         shard && (shardSizes[number] as number) * SPARE_SLOTS_MAX >= shard.length ? shard : undefined,
       )
-      return createTable(recordWords, hashSeed, chunks, used)
+      return createTable(recordWords, hashSeed, chunks.slice(first >>> CHUNK_BITS), used)
     },
   }
 }
@@ -150,7 +168,9 @@ function mix(value: number): number {
 const KEY_WORDS = 2
 /** Records of a chunk: 2^12. */
 const CHUNK_BITS = 12
-const CHUNK_MASK = (1 << CHUNK_BITS) - 1
+const CHUNK_RECORDS = 1 << CHUNK_BITS
+const CHUNK_MASK = CHUNK_RECORDS - 1
+const GIVEN = new Uint32Array()
 /** A shard of a table of a million keys has four thousand of them: made anew in less than a millisecond. */
 const SHARDS = 256
 const SHARD_SHIFT = 24

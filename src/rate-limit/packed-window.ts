@@ -6,7 +6,9 @@ import type { RateLimitPolicy, SlidingWindow } from './types.ts'
  * The window for a small `max`, without an object for any key.
  *
  * Keys live in two generations: a key that is used moves to the current one, and each window the current one becomes
- * the previous one and that is dropped whole. So a key untouched for a window goes without any sweep.
+ * the previous one and that is dropped whole. So a key untouched for a window goes without any sweep. Where the current
+ * one needs more memory, it takes that of the previous one's oldest keys once they have left the window: a steady stream
+ * of ever new addresses has the memory of one window's, not of two.
  *
  * Times are kept in 32 bits, in units of which eight windows fit into these: nothing that is looked at is older than
  * three, so differences are right though the number wraps. A time is rounded up, so that never more than `max` are
@@ -44,11 +46,30 @@ export function createPackedWindow(
   function find(text: string, now: number): boolean {
     if (now >= rotateAt || current.size() >= trackedKeysMax / 2) rotate(now)
     packKey(text, key)
+    const nowUnits = Math.floor(now * unitsPerMs) | 0
     const record = current.find(key)
     if (record !== -1) pointTo(current, record)
-    else if (!findAged()) return false
-    forget(Math.floor(now * unitsPerMs) | 0)
+    else {
+      if (current.isFull()) reuseOldest(nowUnits)
+      if (!findAged()) return false
+    }
+    forget(nowUnits)
     return true
+  }
+
+  /** Takes over the previous generation's oldest keys' memory, where none of them counts any more. */
+  function reuseOldest(nowUnits: number): void {
+    const [from, to] = previous.oldestChunk() ?? NO_CHUNK
+    let movedBefore = 0
+    for (let record = from; record < to; record += 1) {
+      pointTo(previous, record)
+      forget(nowUnits)
+      if (isMoved()) movedBefore += 1
+      else if (countOf() > 0 || isRefused()) return
+    }
+    if (to === from) return
+    previous.giveOldestChunk(current)
+    moved -= movedBefore
   }
 
   function findAged(): boolean {
@@ -58,6 +79,7 @@ export function createPackedWindow(
     const [agedWords, agedAt] = [words, at]
     insert()
     for (let word = 0; word < TIMES + max; word += 1) words[at + word] = agedWords[agedAt + word] as number
+    agedWords[agedAt] = (agedWords[agedAt] as number) | MOVED_BIT
     moved += 1
     return true
   }
@@ -110,11 +132,16 @@ export function createPackedWindow(
   }
 
   function setCount(count: number): void {
-    words[at] = ((words[at] as number) & (FAMILY_BIT | REFUSED_BIT)) | (count << COUNT_SHIFT)
+    words[at] = ((words[at] as number) & KEPT_BITS) | (count << COUNT_SHIFT)
   }
 
   function isRefused(): boolean {
     return ((words[at] as number) & REFUSED_BIT) !== 0
+  }
+
+  /** Of a record of the previous generation: whether the current one has the key. */
+  function isMoved(): boolean {
+    return ((words[at] as number) & MOVED_BIT) !== 0
   }
 
   /** By hand: for a few words that is quicker than `copyWithin`. */
@@ -148,11 +175,14 @@ export function createPackedWindow(
   }
 }
 
-/** A record's first word holds the key's own bit, whether REFUSED_UNTIL counts, and how many times follow that. */
+/** A record's first word holds the key's own bit, whether REFUSED_UNTIL counts, whether it was moved, and how many times follow. */
 const REFUSED_BIT = 2
-const COUNT_SHIFT = 2
+const MOVED_BIT = 4
+const KEPT_BITS = FAMILY_BIT | REFUSED_BIT | MOVED_BIT
+const COUNT_SHIFT = 3
 const REFUSED_UNTIL = 1
 const TIMES = 2
 const WINDOWS_IN_RANGE = 8
 const UNITS_PER_MS_MAX = 1024
 const NO_WORDS = new Uint32Array()
+const NO_CHUNK = [0, 0] as const

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { createRandom } from '../../src/random.ts'
 import { rateLimitKey } from '../../src/rate-limit/key.ts'
 import { createKeyTable } from '../../src/rate-limit/key-table.ts'
 import { createMemoryRateLimiter } from '../../src/rate-limit/memory.ts'
@@ -172,6 +173,53 @@ describe('the packed window', () => {
     expect(window.size()).toBe(1)
   })
 
+  it('should remember one window of a steady stream of new addresses, not two', () => {
+    const window = createSlidingWindow({ max: 1, windowMs: 1_000 })
+    let largest = 0
+    for (let index = 0; index < 5 * A_WINDOWS_KEYS; index += 1) {
+      window.take(address(index), (index * 1_000) / A_WINDOWS_KEYS)
+      largest = Math.max(largest, window.size())
+    }
+    expect(largest).toBeLessThan(1.5 * A_WINDOWS_KEYS)
+  })
+
+  it('should stay exact while new addresses take the memory of those that have left', () => {
+    const random = createRandom(3)
+    const windowMs = 1_000
+    const window = createSlidingWindow({ max: 1, windowMs })
+    const closedUntil = new Map<number, number>()
+    let newest = 0
+    for (let step = 0; step < 10 * A_WINDOWS_KEYS; step += 1) {
+      // Whole milliseconds, or the model would have to round as the window does.
+      const now = Math.floor((step * windowMs) / A_WINDOWS_KEYS)
+      const known = Math.max(0, newest - Math.floor(random() * 2 * A_WINDOWS_KEYS))
+      // Of three runs of addresses one is asked for once, one again and again, and one is refused elsewhere.
+      const run = (index: number) => Math.floor(index / A_RUNS_KEYS) % 3
+      const index = random() < 0.3 && run(known) > 0 ? known : newest++
+      const wait = Math.max(0, (closedUntil.get(index) ?? 0) - now)
+      if (wait === 0) closedUntil.set(index, now + windowMs)
+      if (wait === 0 && run(index) === 2) window.refuseUntil(address(index), now + windowMs, now)
+      else if (window.take(address(index), now) !== wait) expect.fail(`address ${index} at ${now}: not ${wait}`)
+    }
+  })
+
+  it('should count addresses once that come again as their memory is taken', () => {
+    const window = createSlidingWindow({ max: 2, windowMs: 1_000 })
+    for (const now of [0, 600, 1_100, 1_700, 2_200]) {
+      for (let index = 0; index < A_RUNS_KEYS; index += 1) expect(window.take(address(index), now)).toBe(0)
+      expect(window.size()).toBe(A_RUNS_KEYS)
+    }
+  })
+
+  it('should not take the memory of addresses that are refused', () => {
+    const window = createSlidingWindow({ max: 1, windowMs: 1_000 })
+    window.take(KEY, 0)
+    const refused = Array.from({ length: A_RUNS_KEYS }, (_, index) => address(index))
+    for (const key of refused) window.refuseUntil(key, 1_900, 950)
+    for (let index = 0; index < A_WINDOWS_KEYS; index += 1) window.take(address(A_RUNS_KEYS + index), 1_000)
+    expect(refused.filter((key) => window.waitMs(key, 1_000) !== 900)).toEqual([])
+  })
+
   it('should pack different keys differently and equal ones alike', () => {
     const anyKey = fc.oneof(fc.ipV4(), fc.ipV6()).map(rateLimitKey)
     fc.assert(
@@ -217,5 +265,9 @@ function address(number: number): string {
   return `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`
 }
 
+/** Several chunks of a table. */
+const A_WINDOWS_KEYS = 40_000
+/** Two chunks: one of them at least has keys of the run alone. */
+const A_RUNS_KEYS = 8192
 const KEYS = ['192.0.2.1', '192.0.2.2', '2001:db8:0:1::/64']
 const [KEY = ''] = KEYS
