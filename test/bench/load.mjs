@@ -9,10 +9,11 @@ export const CONNECTIONS = 64
 /**
  * Starts a module of this folder in a process of its own, beside the load generator, with an IPC channel.
  * @param {string} module
+ * @param {readonly string[]} [flags] Node's own options
  */
-export function forkOnLoaderCpu(module) {
+export function forkOnLoaderCpu(module, flags = []) {
   const file = fileURLToPath(new URL(module, import.meta.url))
-  const [command, ...args] = pinned(LOADER_CPU, process.execPath, [file])
+  const [command, ...args] = pinned(LOADER_CPU, process.execPath, [...flags, file])
   return spawnTied(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 
