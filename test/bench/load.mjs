@@ -27,7 +27,7 @@ export function startLoader() {
   /**
    * @param {import('./types.ts').Server} server
    * @param {import('./types.ts').LoadOptions} options
-   * @returns {Promise<import('../../src/load-test/recorder.ts').LoadReport>}
+   * @returns {Promise<import('./types.ts').GeneratorReport>}
    */
   async function run(server, options) {
     child.send({

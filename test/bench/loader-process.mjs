@@ -1,6 +1,7 @@
 // The load generator: a process of its own, told what to do over IPC. One message, one run, one report back.
 import { supplyId } from './catalog.mjs'
 import { DIST } from './dist.mjs'
+import { watchOwnTails } from './own-tails.mjs'
 
 /** @type {typeof import('../../src/load-test/http-transport.ts')} */
 const { createHttpTransport } = await import(`${DIST}load-test/http-transport.js`)
@@ -23,6 +24,7 @@ let requests = 0
 
 process.on('message', async (/** @type {import('./types.ts').Job} */ job) => {
   const recorder = createRecorder()
+  const endWatch = watchOwnTails()
   const run = await runLoad({
     transport: transportFor(job),
     nextRequest: () => nextRequest(job),
@@ -30,7 +32,7 @@ process.on('message', async (/** @type {import('./types.ts').Job} */ job) => {
     pace: job.pace,
     durationMs: job.durationMs,
   })
-  process.send?.(recorder.report(run))
+  process.send?.({ ...recorder.report(run), generator: endWatch() })
 })
 process.on('disconnect', () => process.exit())
 

@@ -89,8 +89,21 @@ export interface Job {
 
 export type LoadOptions = Partial<Job> & { readonly maxErrorShare?: number }
 
+/** What a process measured of itself. Times are in milliseconds, shares are of the time that it was watched, 0 to 1. */
+export interface OwnTails {
+  /** How late its event loop was, for whatever reason. */
+  readonly loopDelayMs: { readonly p99: number; readonly p999: number; readonly max: number }
+  /** Its longest garbage collection, and all of them. */
+  readonly collectionMs: { readonly max: number; readonly share: number }
+  /** How long it waited for a processor. */
+  readonly runDelayShare: number
+}
+
+/** What the load generator says of a run: of the server, and of itself. */
+export type GeneratorReport = LoadReport & { readonly generator: OwnTails }
+
 /** A load's report, with the server's CPU time per answer, in microseconds. */
-export type Report = LoadReport & {
+export type Report = GeneratorReport & {
   readonly cpuUs: number
   /** What the service said of its own latency at the round's end. */
   readonly latency?: OverheadWindow

@@ -50,6 +50,8 @@ export async function run({ loader, use, progress, settings }) {
     const figure = (name, percentile) => medianOf(reports[name], ({ ownMs }) => ownMs?.[percentile])
     /** @type {(read: (window: import('../../../src/server/own-overhead.ts').OverheadWindow) => number) => number} */
     const inside = (read) => medianOf(reports.us, ({ latency }) => latency && read(latency))
+    /** @type {(read: (tails: import('../types.ts').OwnTails) => number) => number} */
+    const tail = (read) => medianOf([...reports.us, ...reports.raw], ({ generator }) => read(generator))
     measured.push({
       load,
       rate: options.pace.ratePerSecond,
@@ -59,6 +61,12 @@ export async function run({ loader, use, progress, settings }) {
         p999: inside(({ ownOverheadMs }) => ownOverheadMs.p999),
         loopP99: inside(({ eventLoopDelayMs }) => eventLoopDelayMs.p99),
         loopMax: inside(({ eventLoopDelayMs }) => eventLoopDelayMs.max),
+      },
+      generator: {
+        loopP99: tail(({ loopDelayMs }) => loopDelayMs.p99),
+        loopMax: tail(({ loopDelayMs }) => loopDelayMs.max),
+        collectionMax: tail(({ collectionMs }) => collectionMs.max),
+        runDelay: tail(({ runDelayShare }) => runDelayShare),
       },
       us: { p50: figure('us', 'p50'), p99: figure('us', 'p99') },
       raw: { p50: figure('raw', 'p50'), p99: figure('raw', 'p99') },
@@ -85,6 +93,14 @@ export async function run({ loader, use, progress, settings }) {
         measured.map(({ load, inside: { p50, p99, p999, loopP99, loopMax } }) => [
           `${load * 100} %`,
           ...[p50, p99, p999, loopP99, loopMax].map((ms) => fixed(ms, 2)),
+        ]),
+      ),
+      "The load generator's own tails, which are in the client's times above, measured in itself while it ran, medians of the rounds with either server: how late its event loop was (looked at each millisecond), its longest garbage collection, in milliseconds, and the share of the time for which it waited for a processor. Where its loop's p99 is far below the client's, the client's is the server's.",
+      table(
+        ['load', 'loop delay p99', 'loop delay max', 'longest collection', 'waited %'],
+        measured.map(({ load, generator: { loopP99, loopMax, collectionMax, runDelay } }) => [
+          `${load * 100} %`,
+          ...[loopP99, loopMax, collectionMax, runDelay * 100].map((value) => fixed(value, 2)),
         ]),
       ),
     ],
