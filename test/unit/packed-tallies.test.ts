@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createPackedTallies } from '../../src/stats/packed-tallies.ts'
 import { addToTally, createTally, statsOf, type Tally } from '../../src/stats/tally.ts'
-import type { AuctionCount } from '../../src/stats/types.ts'
+import type { AuctionCount, SupplyTotals } from '../../src/stats/types.ts'
+import { groupBy } from '../support/group-by.ts'
 
 const OUTCOMES = ['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const
 const response = fc.record({
@@ -44,6 +45,34 @@ function expectSame(counts: readonly AuctionCount[]): void {
   }
 }
 
+/** The same counts, added up as they are in the log: a bidder's apart for each country. */
+function totalsOf(counts: readonly AuctionCount[]): SupplyTotals[] {
+  return [...groupBy(counts, ({ supplyId }) => supplyId)].map(([supplyId, ofSupply]) => {
+    const countries = [...groupBy(ofSupply, ({ country }) => country)]
+    return {
+      supplyId,
+      countries: countries.map(([country, { length: requests }]) => ({ country, requests })),
+      bidders: countries.flatMap(([country, ofCountry]) => {
+        const answers = ofCountry.flatMap((one) =>
+          one.responses.map((each) => ({ ...each, priceMicros: one.priceMicros })),
+        )
+        return [...groupBy(answers, ({ bidderId }) => bidderId)].map(([bidderId, ofBidder]) => {
+          const of = (outcome: string) => ofBidder.filter((each) => each.outcome === outcome)
+          return {
+            country,
+            bidderId,
+            wins: of('WON').length,
+            losses: of('LOST').length,
+            noBids: of('NO_BID').length,
+            timeouts: of('TIMED_OUT').length,
+            revenueMicros: of('WON').reduce((sum, each) => sum + each.priceMicros, 0),
+          }
+        })
+      }),
+    }
+  })
+}
+
 const won = (supplyId: string, bidderIds: readonly string[], country = 'US'): AuctionCount => ({
   supplyId,
   country,
@@ -81,5 +110,56 @@ describe('createPackedTallies', () => {
       ...sizes.map((size, index) => won(`s${index}`, names(size).reverse().slice(0, 20), index % 2 ? 'US' : 'GB')),
       ...sizes.map((size, index) => won(`s${index}`, names(size))),
     ])
+  })
+
+  it('should go on from what was counted before, as if it had never ended', () => {
+    fc.assert(
+      fc.property(fc.array(count, { maxLength: 30 }), fc.array(count, { maxLength: 30 }), (before, after) => {
+        const packed = createPackedTallies()
+        for (const totals of totalsOf(before)) packed.restore(totals)
+        for (const [supplyId, tally] of expected(before))
+          expect(packed.stats(supplyId)).toEqual(statsOf(supplyId, tally))
+        const known = new Set(before.map(({ supplyId }) => supplyId))
+        for (const one of after) {
+          expect(packed.add(one)).toBe(!known.has(one.supplyId))
+          known.add(one.supplyId)
+        }
+        for (const [supplyId, tally] of expected([...before, ...after])) {
+          expect(packed.stats(supplyId)).toEqual(statsOf(supplyId, tally))
+          expect(packed.requests(supplyId)).toBe(tally.requests)
+        }
+      }),
+    )
+  })
+
+  it('should restore counters beyond what a word holds, and supplies larger than a chunk', () => {
+    const packed = createPackedTallies()
+    const bidders = names(30_000).map((bidderId, index) => ({
+      country: index % 2 ? 'US' : 'GB',
+      bidderId,
+      wins: 2 ** 40 + index,
+      losses: index,
+      noBids: 2 ** 33,
+      timeouts: 0,
+      revenueMicros: 2 ** 52 + index,
+    }))
+    const countries = [
+      { country: 'US', requests: 2 ** 41 },
+      { country: 'GB', requests: 7 },
+    ]
+    packed.restore({ supplyId: 's', countries, bidders })
+    packed.restore({ supplyId: 't', countries, bidders: bidders.slice(0, 3) })
+    packed.add(won('t', ['bidder1', 'bidder7']))
+    expect(packed.requests('s')).toBe(2 ** 41 + 7)
+    const sorted = bidders.map(({ country: _, ...bidder }) => bidder).sort((a, b) => (a.bidderId < b.bidderId ? -1 : 1))
+    expect(packed.stats('s')).toEqual({
+      supplyId: 's',
+      totalRequests: 2 ** 41 + 7,
+      requestsPerCountry: countries.toReversed(),
+      bidders: sorted,
+    })
+    expect(packed.requests('t')).toBe(2 ** 41 + 8)
+    expect(packed.stats('t')?.bidders[1]).toMatchObject({ wins: 2 ** 40 + 2, revenueMicros: 2 ** 52 + 1 + 2 ** 31 })
+    expect(packed.stats('t')?.bidders[3]).toMatchObject({ bidderId: 'bidder7', losses: 1 })
   })
 })

@@ -1,0 +1,117 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Auction } from '../../src/auction/types.ts'
+import type { BidderOutcome } from '../../src/bidders/types.ts'
+import {
+  OUTCOME_CODES,
+  type PackedReader,
+  packAuction,
+  packedBytesMax,
+  readPacked,
+} from '../../src/history/packed-auction.ts'
+import { arbitraryAuction, packAll, randomAuctions } from '../support/auctions.ts'
+
+const OUTCOMES = new Map(Object.entries(OUTCOME_CODES).map(([outcome, code]) => [code, outcome as BidderOutcome]))
+
+/** The auction that a reader stands at, as it was before it was packed, but for the winner's country. */
+function unpacked(bytes: Buffer, auction: PackedReader): unknown {
+  const hex = bytes.toString('hex', auction.idStart, auction.idStart + 16)
+  const responses = Array.from({ length: auction.responses }, (_, index) => ({
+    bidderId: bytes.toString('utf8', auction.bidderStart(index), auction.bidderEnd(index)),
+    outcome: OUTCOMES.get(auction.outcome(index)),
+    latencyMs: Number.isNaN(auction.latencyMs(index)) ? null : auction.latencyMs(index),
+    priceMicros: Number.isNaN(auction.bidMicros(index)) ? null : auction.bidMicros(index),
+  }))
+  return {
+    id: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    supplyId: bytes.toString('utf8', auction.supplyStart, auction.supplyEnd),
+    country: auction.country,
+    tmaxMs: auction.tmaxMs,
+    durationMs: auction.durationMs,
+    priceMicros: auction.priceMicros,
+    startedAtMs: auction.startedAtMs,
+    responses,
+  }
+}
+
+function roundTrip(auctions: readonly Auction[]): unknown[] {
+  const { bytes } = packAll(auctions)
+  const reader = readPacked({ bytes })
+  const read: unknown[] = []
+  while (reader.next()) read.push(unpacked(bytes, reader))
+  return read
+}
+
+const withoutWinner = ({ winner: _, ...auction }: Auction) => auction
+const [AUCTION] = randomAuctions(1) as [Auction]
+
+describe('packAuction and readPacked', () => {
+  it('should give back every auction as it was, whatever its ids, prices and latencies', () => {
+    fc.assert(
+      fc.property(fc.array(arbitraryAuction, { maxLength: 8 }), (auctions) => {
+        expect(roundTrip(auctions)).toEqual(auctions.map(withoutWinner))
+      }),
+    )
+  })
+
+  it.each([0, 1, 63, 64, 65, 300])('should give back one of %i responses, and the next', (count) => {
+    const responses = Array.from({ length: count }, (_, index) => ({
+      bidderId: `bidder${index}`,
+      outcome: 'NO_BID' as const,
+      priceMicros: null,
+      latencyMs: index,
+    }))
+    const auctions = [{ ...AUCTION, responses }, AUCTION]
+    expect(roundTrip(auctions)).toEqual(auctions.map(withoutWinner))
+  })
+
+  it('should take no more bytes than it says, also where each character of an id takes three', () => {
+    const id = '語'.repeat(128)
+    const responses = Array.from({ length: 3 }, () => ({
+      bidderId: id,
+      outcome: 'LOST' as const,
+      priceMicros: 1,
+      latencyMs: 1,
+    }))
+    const auction = { ...AUCTION, supplyId: id, responses }
+    const bytes = Buffer.alloc(packedBytesMax(auction))
+    const end = packAuction(auction, bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0)
+    expect(end).toBeLessThanOrEqual(bytes.length)
+    expect(bytes.readUInt32LE(0)).toBe(end)
+  })
+
+  it('should keep the bytes of an id, of capital letters as well', () => {
+    const id = '019aC9F0-89aB-7cDe-8f01-23456789abcD'
+    const { bytes } = packAll([{ ...AUCTION, id }])
+    expect(bytes.toString('hex', 4, 20)).toBe(id.replaceAll('-', '').toLowerCase())
+  })
+
+  it('should refuse bytes that are cut off, wherever they are', () => {
+    const auctions = randomAuctions(3)
+    const { bytes } = packAll(auctions)
+    const ends = new Set(auctions.map((_, index) => packAll(auctions.slice(0, index + 1)).bytes.length))
+    for (let end = 1; end < bytes.length; end += 1) {
+      const reader = readPacked({ bytes: bytes.subarray(0, end) })
+      const readAll = () => {
+        while (reader.next());
+      }
+      if (ends.has(end)) expect(readAll).not.toThrow()
+      else expect(readAll).toThrow(RangeError)
+    }
+  })
+
+  it('should refuse an entry whose length is not that of what is in it', () => {
+    for (const by of [-1, 1, -4, 100]) {
+      const { bytes } = packAll(randomAuctions(2))
+      bytes.writeUInt32LE(bytes.readUInt32LE(0) + by, 0)
+      const reader = readPacked({ bytes })
+      expect(() => {
+        while (reader.next());
+      }).toThrow(RangeError)
+    }
+    const { bytes } = packAll(randomAuctions(1))
+    const longer = Buffer.concat([bytes, Buffer.alloc(1)])
+    longer.writeUInt32LE(longer.length, 0)
+    expect(() => readPacked({ bytes: longer }).next()).toThrow(RangeError)
+  })
+})
