@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../db/database-error.ts'
 import { type PackedAuctions, readPacked } from './packed-auction.ts'
 import { createRollups, type Rollups } from './rollups.ts'
@@ -99,11 +98,15 @@ export function createLogWriter({
   }
 
   /** Until so much time has passed, or there is something new to decide by. */
-  async function pause(ms: number): Promise<void> {
-    const controller = new AbortController()
-    wake = () => controller.abort()
-    await delay(ms, undefined, { signal: controller.signal }).catch(() => {})
-    wake = undefined
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      wake = () => {
+        clearTimeout(timer)
+        wake = undefined
+        resolve()
+      }
+      const timer = setTimeout(wake, ms)
+    })
   }
 
   function takeBatch(): SizedBatch {
@@ -127,6 +130,15 @@ export function createLogWriter({
     return batch
   }
 
+  /** Joins what is small: over a long time at a low rate, their objects would be larger than the auctions. */
+  function append(auctions: PackedAuctions): void {
+    const last = waiting.at(-1)
+    const bytes = auctions.bytes.length + (last?.bytes.length ?? 0)
+    const count = auctions.count + (last?.count ?? 0)
+    if (last === undefined || bytes > JOINED_BYTES_MAX || count > batchMax) waiting.push(auctions)
+    else waiting[waiting.length - 1] = { bytes: Buffer.concat([last.bytes, auctions.bytes], bytes), count }
+  }
+
   function giveUpOldest(): void {
     const packed = waiting.shift() as PackedAuctions
     const reader = readPacked(packed)
@@ -147,7 +159,7 @@ export function createLogWriter({
 
   return {
     add(auctions) {
-      waiting.push(auctions)
+      append(auctions)
       waitingAuctions += auctions.count
       pendingBytes += auctions.bytes.length
       while (pendingBytes > pendingBytesMax && waiting.length > 1) giveUpOldest()
@@ -181,6 +193,8 @@ function addTo(rollups: Rollups, packed: PackedAuctions): void {
   while (reader.next()) rollups.add(packed.bytes, reader)
 }
 
+/** Auctions that come apart are held together up to this many bytes. */
+const JOINED_BYTES_MAX = 65_536
 /** How often a batch is written where none is full, in milliseconds: what a process that is killed may lose. */
 const WRITE_INTERVAL_MS = 500
 /** A batch that could not be written is tried again after this long, then twice as long, up to a bound, in milliseconds. */
