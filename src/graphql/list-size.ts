@@ -14,6 +14,8 @@ export interface ListSize {
   readonly sizedBy?: readonly string[]
   /** A list argument whose length bounds the size. */
   readonly namedBy?: string
+  /** The size by all of the arguments; undefined where a variable keeps it open. */
+  readonly sizeOf?: (field: FieldNode) => number | undefined
   /** Whether the items are rows of their own, not parts of the value that holds them. */
   readonly isRows: boolean
 }
@@ -34,8 +36,9 @@ export function listSizeOf(field: GraphQLField<unknown, unknown>): ListSize | un
 }
 
 /** How many items a selection of the field may give. A size in a variable counts as the most there can be. */
-export function itemsOf({ max, default: fallback = max, sizedBy, namedBy }: ListSize, field: FieldNode): number {
-  let items = Math.min(fallback, max)
+export function itemsOf(size: ListSize, field: FieldNode): number {
+  const { max, default: fallback = max, sizedBy, namedBy, sizeOf } = size
+  let items = Math.min(sizeOf?.(field) ?? fallback, max)
   for (const { name, value } of field.arguments ?? []) {
     if (sizedBy?.includes(name.value) && value.kind !== Kind.NULL) {
       items = value.kind === Kind.INT ? Math.min(Number(value.value), max) : max

@@ -1,20 +1,36 @@
 import { Prisma, type PrismaClient } from '../generated/prisma/client.ts'
-import { timesOf, tooManyBuckets } from './buckets.ts'
-import { type BucketRow, groupColumns, isOfBidders, namedConditions, toBucket } from './stats-sql.ts'
+import { BUCKET_MS, timesOf, tooManyBuckets } from './buckets.ts'
+import { readInSlices } from './slices.ts'
+import { type BucketRow, groupColumns, isOfBidders, namedConditions } from './stats-sql.ts'
 import { timestamp } from './timestamp.ts'
-import type { StatsBucket, StatsQuery } from './types.ts'
+import { HistoryError, type StatsBucket, type StatsQuery } from './types.ts'
+
+/** The hours of all supplies that are named, added up, that one answer is made of: a month of a thousand, or a year of a hundred. */
+export const SUPPLY_HOURS_MAX = 1_000_000
+/** As many of them in one statement: some ten milliseconds. */
+const SUPPLY_HOURS_AT_ONCE = 20_000
+/** What an hour of all supplies together weighs where it has a row for each bidder. */
+const BIDDERS_EXPECTED = 100
 
 /** Reads statistics by hours or days, from the statistics of each hour. */
 export async function readHours(prisma: PrismaClient, query: StatsQuery): Promise<StatsBucket[]> {
   const ofSupplies = query.supplyIds !== undefined || query.groupBy.includes('SUPPLY')
-  if (!ofSupplies) return readSums(prisma, query, false)
+  if (!ofSupplies) return readSums(prisma, query, isOfBidders(query) ? BIDDERS_EXPECTED : 1)
   const supplyIds = query.supplyIds ?? (await findSupplies(prisma, query))
-  return readSums(prisma, { ...query, supplyIds }, true)
+  const supplyHours = (supplyIds.length * (query.toMs - query.fromMs)) / BUCKET_MS.HOUR
+  if (supplyHours > SUPPLY_HOURS_MAX) throw tooManyHours(supplyHours)
+  return readSums(prisma, { ...query, supplyIds }, supplyIds.length)
 }
 
-async function readSums(prisma: PrismaClient, query: StatsQuery, ofSupplies: boolean): Promise<StatsBucket[]> {
+function readSums(prisma: PrismaClient, query: StatsQuery, weightOfHour: number): Promise<StatsBucket[]> {
+  const weight = (weightOfHour * BUCKET_MS[query.granularity]) / BUCKET_MS.HOUR
+  const timesMax = Math.max(1, Math.floor(SUPPLY_HOURS_AT_ONCE / weight))
+  return readInSlices(query, timesMax, (slice) => readSlice(prisma, slice))
+}
+
+function readSlice(prisma: PrismaClient, query: StatsQuery): Promise<BucketRow[]> {
   const ofBidders = isOfBidders(query)
-  const table = Prisma.raw(tableOf(ofBidders, ofSupplies))
+  const table = Prisma.raw(tableOf(ofBidders, query.supplyIds !== undefined))
   const unit = Prisma.raw(query.granularity === 'DAY' ? "'day'" : "'hour'")
   const columns = [Prisma.sql`date_trunc(${unit}, hour, 'UTC') AS start`, ...groupColumns(query)]
   const conditions = [
@@ -22,12 +38,10 @@ async function readSums(prisma: PrismaClient, query: StatsQuery, ofSupplies: boo
     ...namedConditions(query),
   ]
   const places = Prisma.raw(columns.map((_, index) => index + 1).join(', '))
-  const rows = await prisma.$queryRaw<BucketRow[]>`
+  return prisma.$queryRaw<BucketRow[]>`
     SELECT ${Prisma.join(columns)}, ${ofBidders ? BIDDER_SUMS : SUPPLY_SUMS}
     FROM ${table} WHERE ${Prisma.join(conditions, ' AND ')}
     GROUP BY ${places} LIMIT ${query.bucketsMax + 1}`
-  if (rows.length > query.bucketsMax) throw tooManyBuckets(query, Math.ceil(rows.length / timesOf(query)))
-  return rows.map(toBucket)
 }
 
 /** Those of all supplies together have few rows: a question about all of them is not about each. */
@@ -55,6 +69,13 @@ async function findSupplies(prisma: PrismaClient, query: StatsQuery): Promise<st
     ) LIMIT ${groupsMax + 1}`
   if (rows.length > groupsMax) throw tooManyBuckets(query, rows.length)
   return rows.map(({ supply_id }) => supply_id)
+}
+
+function tooManyHours(supplyHours: number): HistoryError {
+  return new HistoryError(
+    'RANGE_TOO_LARGE',
+    `An answer is added up from ${SUPPLY_HOURS_MAX} hours of supplies at most, and these are ${supplyHours}: take a shorter range, or name fewer in supplyIds.`,
+  )
 }
 
 const SUPPLY_SUMS = Prisma.sql`

@@ -1,6 +1,7 @@
 import { Prisma, type PrismaClient } from '../generated/prisma/client.ts'
-import { BUCKET_MS, timesOf, tooManyBuckets } from './buckets.ts'
-import { type BucketRow, groupColumns, isOfBidders, namedConditions, toBucket } from './stats-sql.ts'
+import { BUCKET_MS, timesOf } from './buckets.ts'
+import { readInSlices } from './slices.ts'
+import { type BucketRow, groupColumns, isOfBidders, namedConditions } from './stats-sql.ts'
 import { timestamp } from './timestamp.ts'
 import { HistoryError, type StatsBucket, type StatsQuery } from './types.ts'
 
@@ -16,15 +17,9 @@ const AUCTIONS_AT_ONCE = 100_000
 export async function readMinutes(prisma: PrismaClient, query: StatsQuery): Promise<StatsBucket[]> {
   const auctions = await countAuctions(prisma, query)
   if (auctions > MINUTE_AUCTIONS_MAX) throw tooManyAuctions(auctions)
-  const statements = Math.max(1, Math.ceil(auctions / AUCTIONS_AT_ONCE))
-  const stepMs = Math.ceil(timesOf(query) / statements) * BUCKET_MS.MINUTE
-  const buckets: StatsBucket[] = []
-  for (let fromMs = query.fromMs; fromMs < query.toMs; fromMs += stepMs) {
-    const rows = await readRows(prisma, { ...query, fromMs, toMs: Math.min(query.toMs, fromMs + stepMs) })
-    for (const row of rows) buckets.push(toBucket(row))
-    if (buckets.length > query.bucketsMax) throw tooManyBuckets(query, Math.ceil(buckets.length / timesOf(query)))
-  }
-  return buckets
+  const statements = Math.ceil(auctions / AUCTIONS_AT_ONCE)
+  const timesMax = Math.ceil(timesOf(query) / Math.max(1, statements))
+  return readInSlices(query, timesMax, (slice) => readSlice(prisma, slice))
 }
 
 /** How many auctions the range has, about: a part of an hour counts as that part of the hour's auctions. */
@@ -40,7 +35,7 @@ async function countAuctions(prisma: PrismaClient, { supplyIds, fromMs, toMs }: 
   return row?.auctions ?? 0
 }
 
-function readRows(prisma: PrismaClient, query: StatsQuery): Promise<BucketRow[]> {
+function readSlice(prisma: PrismaClient, query: StatsQuery): Promise<BucketRow[]> {
   const { fromMs, toMs, bucketsMax } = query
   const columns = [Prisma.sql`date_trunc('minute', started_at, 'UTC') AS start`, ...groupColumns(query)]
   const conditions = [

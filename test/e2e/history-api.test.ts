@@ -171,3 +171,96 @@ describe('auctions', () => {
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT' })
   })
 })
+
+describe('statsHistory', () => {
+  const BUCKET = 'start supplyId bidderId country requests sold bids noBids timeouts revenue averagePrice'
+  type Bucket = Readonly<Record<string, string | number | null>>
+  const history = async (args: string) =>
+    (await dataOf<{ statsHistory: Bucket[] }>(app.graphql, `{ statsHistory(${args}) { ${BUCKET} } }`)).statsHistory
+  const NONE = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, revenue: 0, averagePrice: null }
+  const ALL = { supplyId: null, bidderId: null, country: null }
+
+  it('should give every hour of a day, those without a request as zeros', async () => {
+    const buckets = await history(`${RANGE}, granularity: HOUR`)
+    expect(buckets).toEqual(
+      Array.from({ length: 24 }, (_, hour) => ({
+        start: `2026-03-10T${String(hour).padStart(2, '0')}:00:00.000Z`,
+        ...ALL,
+        ...(hour === 11
+          ? { requests: 30, sold: 10, bids: 20, noBids: 30, timeouts: 10, revenue: 2.3, averagePrice: 0.23 }
+          : NONE),
+      })),
+    )
+  })
+
+  it('should tell of supplies, bidders and countries apart', async () => {
+    const start = '2026-03-10T00:00:00.000Z'
+    const day = `${RANGE}, granularity: DAY`
+    expect(await history(`${day}, groupBy: [SUPPLY, COUNTRY]`)).toEqual([
+      {
+        start,
+        ...ALL,
+        supplyId: 'supply1',
+        country: 'US',
+        ...{ requests: 10, sold: 10, bids: 20, noBids: 10, timeouts: 10, revenue: 2.3, averagePrice: 0.23 },
+      },
+      { start, ...ALL, supplyId: 'supply2', country: 'GB', ...NONE, requests: 20, noBids: 20 },
+    ])
+    const args = `${day}, groupBy: BIDDER, bidderIds: ["nobody", "bolt", "acme"], countries: ["US"], supplyIds: "supply1"`
+    expect(await history(args)).toEqual([
+      { start, ...ALL, bidderId: 'acme', ...NONE, requests: 10, sold: 10, bids: 10, revenue: 2.3, averagePrice: 0.23 },
+      { start, ...ALL, bidderId: 'bolt', ...NONE, requests: 10, bids: 10 },
+      { start, ...ALL, bidderId: 'nobody', ...NONE },
+    ])
+  })
+
+  it('should give 10,000 buckets whole, by variables', async () => {
+    const { statsHistory } = await dataOf<{ statsHistory: Bucket[] }>(
+      app.graphql,
+      `query ($from: DateTime!, $to: DateTime!, $by: Granularity!) {
+        statsHistory(from: $from, to: $to, granularity: $by) { __typename ${BUCKET} } }`,
+      { from: '2026-03-04T00:00:00Z', to: '2026-03-10T22:40:00Z', by: 'MINUTE' },
+    )
+    expect(statsHistory).toHaveLength(10_000)
+    expect(statsHistory.filter(({ requests }) => Number(requests) > 0)).toHaveLength(30)
+    expect(statsHistory.at(-1)).toEqual({
+      __typename: 'StatsBucket',
+      start: '2026-03-10T22:39:00.000Z',
+      ...ALL,
+      ...NONE,
+    })
+  })
+
+  it.each([
+    [
+      'from: "2026-03-10T11:00:00Z", to: "2026-03-10T10:00:00Z", granularity: DAY',
+      'BAD_USER_INPUT',
+      /^from must be before/,
+    ],
+    [
+      'from: "2025-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", granularity: MINUTE',
+      'RANGE_TOO_LARGE',
+      /^This range has 527040 minutes, and an answer has 10000 buckets at most: take a coarser/,
+    ],
+    [
+      'from: "0000-01-01T00:00:00Z", to: "9999-12-31T00:00:00Z", granularity: DAY',
+      'RANGE_TOO_LARGE',
+      /^This range has 3652424 days/,
+    ],
+    [
+      `${RANGE}, granularity: HOUR, groupBy: SUPPLY, supplyIds: [${Array.from({ length: 500 }, (_, n) => `"s${n}"`)}]`,
+      'RANGE_TOO_LARGE',
+      /^This range has 24 hours, for each of 500/,
+    ],
+    [
+      'from: "2026-03-10T11:00:00Z", granularity: HOUR',
+      'GRAPHQL_VALIDATION_FAILED',
+      /"to" of type "DateTime!" is required/,
+    ],
+    [`${RANGE}, granularity: WEEK`, 'GRAPHQL_VALIDATION_FAILED', /"WEEK" does not exist in "Granularity"/],
+  ])('should refuse %.100s', async (args, code, message) => {
+    const { errors } = await execute(app.graphql, `{ statsHistory(${args}) { start } }`)
+    expect(errors?.[0]?.message).toMatch(message)
+    expect(errors?.[0]?.extensions?.code).toBe(code)
+  })
+})

@@ -133,7 +133,7 @@ describe.each(STORES)('the log read from $store', ({ open, available }) => {
     ])
     const range = { fromMs: at('2026-03-09T23:59:00Z'), toMs: at('2026-03-10T00:01:00Z') }
     const question = { ...range, granularity: 'MINUTE', groupBy: ['BIDDER'] } as const
-    expect(await partitionsOf(readBuckets(explained, question))).toEqual([[eve, today]])
+    expect(await partitionsOf(readBuckets(explained, question))).toEqual([[eve], [today]])
     expect(await partitionsOf(readBuckets(explained, { ...question, granularity: 'HOUR' }))).toEqual([])
   })
 
@@ -214,13 +214,23 @@ describe.each(STORES)('the log read from $store', ({ open, available }) => {
   })
 
   it.runIf(available)('should read buckets as a whole where the range begins or ends within one', async () => {
-    const range = { fromMs: at('2026-03-10T11:59:00Z'), toMs: at('2026-03-10T12:00:00.001Z') }
-    expect(await buckets(range)).toEqual(await buckets({ toMs: at('2026-03-10T13:00:00Z') }))
+    const within = { fromMs: at('2026-03-10T09:59:00Z'), toMs: at('2026-03-10T10:00:00.001Z') }
+    const day = { fromMs: at('2026-03-10T00:00:00Z'), toMs: at('2026-03-11T00:00:00Z') }
+    const granularity = 'DAY'
+    expect(await buckets({ ...within, granularity })).toEqual(await buckets({ ...day, granularity }))
+    expect(await buckets(within)).toHaveLength(2)
   })
 
   it.runIf(available)('should refuse more groups than an answer has room for', async () => {
     const range = { fromMs: at('2026-03-01T00:00:00Z'), toMs: at('2026-03-10T12:00:00Z') }
     const question = { ...range, granularity: 'MINUTE', groupBy: ['SUPPLY'] } as const
+    const empty = { fromMs: range.fromMs, toMs: range.fromMs }
+    await expect(buckets(empty)).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+      message: expect.stringMatching(/^from must be before to/),
+    })
+    const supplyIds = Array.from({ length: 1001 }, (_, n) => `supply${n}`)
+    await expect(buckets({ ...range, supplyIds })).rejects.toThrow('supplyIds may name 1000 at most, not 1001.')
     await expect(buckets(question)).rejects.toThrow(
       /^This range has 13680 minutes, and an answer has 10000 buckets at most:/,
     )
@@ -232,6 +242,32 @@ describe.each(STORES)('the log read from $store', ({ open, available }) => {
     await expect(buckets({ ...hours, groupBy: ['SUPPLY', 'BIDDER'] })).rejects.toThrow(
       /^This range has 2400 hours, for each of \d or more/,
     )
+  })
+
+  it.runIf(available)('should refuse to add up more than an answer may take', async () => {
+    const year = { fromMs: at('2025-01-01T00:00:00Z'), toMs: at('2026-01-01T00:00:00Z'), granularity: 'DAY' } as const
+    const supplyIds = Array.from({ length: 200 }, (_, n) => `supply${n}`)
+    await expect(buckets({ ...year, supplyIds })).rejects.toMatchObject({
+      code: 'RANGE_TOO_LARGE',
+      message: expect.stringMatching(
+        /^An answer is added up from 1000000 hours of supplies at most, and these are 1752000:/,
+      ),
+    })
+    expect(await buckets({ ...year, supplyIds: supplyIds.slice(0, 100) })).toHaveLength(365)
+
+    const hour = {
+      fromMs: at('2024-06-01T10:00:00Z'),
+      toMs: at('2024-06-01T11:00:00Z'),
+      granularity: 'MINUTE',
+    } as const
+    await store.prisma.$executeRaw`
+      INSERT INTO exchange_stats_hourly VALUES ('2024-06-01T10:00:00Z', 'US', 1600000, 0, 0, 0, 0, 0)`
+    await expect(buckets(hour)).rejects.toMatchObject({
+      code: 'RANGE_TOO_LARGE',
+      message: expect.stringMatching(/1000000 auctions at most, and this range has some 1600000: take HOUR/),
+    })
+    expect(await buckets({ ...hour, toMs: at('2024-06-01T10:30:00Z') })).toHaveLength(30)
+    expect(await buckets({ ...hour, supplyIds: ['news'] })).toHaveLength(60)
   })
 })
 

@@ -29,6 +29,11 @@ function fragments(times: number, levels: number): string {
   return `{ ...F0 } ${definitions.join(' ')} fragment F${levels} on Query { supplies(first: 100) { nodes { id } } }`
 }
 
+const RECEIPT = `id supplyId country tmax winnerId price responses { bidderId outcome price latencyMs } startedAt durationMs`
+const BUCKET = `__typename start supplyId bidderId country requests sold bids noBids timeouts revenue averagePrice`
+const TO_DAY = 'to: "2026-12-31T00:00:00Z", granularity: DAY'
+const YEAR = 'from: "2026-01-01T00:00:00Z", to: "2026-12-31T00:00:00Z", granularity: DAY'
+
 describe('the cost of a query', () => {
   it.each([
     ['introspection', getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true, specifiedByUrl: true })],
@@ -52,6 +57,13 @@ describe('the cost of a query', () => {
     ],
     ['live statistics', 'subscription { statsUpdated { supplyId bidders { wins } requestsPerCountry { requests } } }'],
     ['fragments that are spread once', fragments(1, 3)],
+    ['a page of receipts', `{ auctions(first: 100) { nodes { ${RECEIPT} } edges { cursor } } }`],
+    ['a whole history of any size', `query ($from: DateTime!) { statsHistory(from: $from, ${TO_DAY}) { ${BUCKET} } }`],
+    ['histories whose sizes are written out', `{ ${aliases(15, `statsHistory(${YEAR}) { ${BUCKET} }`)} }`],
+    [
+      'histories of those that are named',
+      `{ ${aliases(9, `statsHistory(${YEAR}, groupBy: [SUPPLY, SUPPLY, COUNTRY], supplyIds: ["a", "b", "c"], countries: "US") { start }`)} }`,
+    ],
   ])('should let %s pass', (_name, query) => {
     expect(errorsOf(query)).toEqual([])
   })
@@ -65,6 +77,23 @@ describe('the cost of a query', () => {
       'query ($n: Int) { bidders(first: 100) { nodes { supplies(last: $n) { edges { node { id } } } } } }',
     ],
     ['fragments that multiply', fragments(60, 6)],
+    [
+      'two histories of any size',
+      `query ($to: DateTime!) { ${aliases(2, 'statsHistory(from: "2026-01-01T00:00:00Z", to: $to, granularity: DAY) { start }')} }`,
+    ],
+    [
+      'two histories of any granularity',
+      `query ($by: Granularity!) { ${aliases(2, 'statsHistory(from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", granularity: $by) { start }')} }`,
+    ],
+    ['two histories of whatever supplies', `{ ${aliases(2, `statsHistory(${YEAR}, groupBy: [SUPPLY]) { start }`)} }`],
+    [
+      'two histories by a variable',
+      `query ($by: [StatsDimension!]) { ${aliases(2, `statsHistory(${YEAR}, groupBy: $by) { start }`)} }`,
+    ],
+    [
+      'histories of many that are named',
+      `{ ${aliases(10, `statsHistory(${YEAR}, groupBy: [SUPPLY, COUNTRY], supplyIds: ["a", "b", "c"], countries: "US") { start }`)} }`,
+    ],
   ])('should refuse %s for its rows, at once', (_name, query) => {
     const startedAt = performance.now()
     expect(messagesOf(query)).toEqual([expect.stringMatching(/^This operation may return .* rows of at most 10000:/)])
@@ -74,7 +103,11 @@ describe('the cost of a query', () => {
   it.each([
     [
       'two whole pages of statistics',
-      `{ ${aliases(2, 'stats { id bidders { wins losses noBids timeouts totalRevenue } }')} }`,
+      `{ ${aliases(2, 'stats { id requestsPerCountry { country } bidders { wins losses noBids timeouts totalRevenue } }')} }`,
+    ],
+    [
+      'a whole history of any size with fields that come again',
+      `query ($from: DateTime!) { statsHistory(from: $from, ${TO_DAY}) { ${BUCKET} again: start } }`,
     ],
     [
       'introspection within introspection',
@@ -82,7 +115,7 @@ describe('the cost of a query', () => {
     ],
   ])('should refuse %s for its values, at once', (_name, query) => {
     expect(messagesOf(query)).toContainEqual(
-      expect.stringMatching(/^This operation may return .* values of at most 100000:/),
+      expect.stringMatching(/^This operation may return .* values of at most 125000:/),
     )
   })
 

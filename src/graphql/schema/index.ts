@@ -4,6 +4,7 @@ import '../scalars.ts'
 import './supply.ts'
 import './bidder.ts'
 import './stats.ts'
+import './stats-history.ts'
 import './auction.ts'
 import './auction-receipt.ts'
 
