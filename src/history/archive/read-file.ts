@@ -1,0 +1,99 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, type RowGroup } from 'hyparquet'
+import type { LoggedAuction } from '../types.ts'
+import { COLUMNS, PARSERS, toAuction } from './columns.ts'
+
+/** A day's file, open. */
+export interface OpenFile {
+  readonly groups: readonly FileGroup[]
+  /** The columns of these names, of the rows from `start` on that are before `end`; a row is its values in that order. */
+  readRows(columns: readonly string[], start: number, end: number): Promise<readonly (readonly unknown[])[]>
+  readAuctions(start: number, end: number): Promise<readonly LoggedAuction[]>
+  readBytes(start: number, end: number): Promise<ArrayBuffer>
+  dispose(): Promise<void>
+}
+
+export interface FileGroup {
+  readonly parquet: RowGroup
+  /** Its first row's number in the file. */
+  readonly start: number
+  readonly end: number
+}
+
+/** @param known the file's metadata where it was read before */
+export async function openFile(path: string, known?: FileMetaData): Promise<OpenFile & { metadata: FileMetaData }> {
+  const handle = await open(path)
+  try {
+    const file = await toAsyncBuffer(handle)
+    const metadata = known ?? (await parquetMetadataAsync(file))
+    async function readRows(columns: readonly string[], rowStart: number, rowEnd: number) {
+      let rows: unknown[][] = []
+      await parquetRead({
+        file,
+        metadata,
+        columns: [...columns],
+        rowStart,
+        rowEnd,
+        useOffsetIndex: true,
+        parsers: PARSERS,
+        onComplete: (read) => {
+          rows = read
+        },
+      })
+      return rows
+    }
+    return {
+      metadata,
+      groups: toGroups(metadata),
+      readRows,
+      readAuctions: async (start, end) => (await readRows(COLUMNS, start, end)).map(toAuction),
+      readBytes: async (start, end) => file.slice(start, end),
+      dispose: () => handle.close(),
+    }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** All auctions of a file, in its order. */
+export async function* readAll(path: string): AsyncGenerator<LoggedAuction> {
+  const file = await openFile(path)
+  try {
+    for (const { start, end } of file.groups) {
+      for (let at = start; at < end; at += AUCTIONS_AT_ONCE) {
+        yield* await file.readAuctions(at, Math.min(at + AUCTIONS_AT_ONCE, end))
+      }
+    }
+  } finally {
+    await file.dispose()
+  }
+}
+
+async function toAsyncBuffer(handle: FileHandle): Promise<AsyncBuffer> {
+  const { size } = await handle.stat()
+  return {
+    byteLength: size,
+    async slice(start, end = size) {
+      const bytes = new Uint8Array(end - start)
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at)
+        if (bytesRead === 0) throw new Error(`the file ends at ${start + at} instead of ${end}`)
+        at += bytesRead
+      }
+      return bytes.buffer
+    },
+  }
+}
+
+function toGroups({ row_groups: parquetGroups }: FileMetaData): FileGroup[] {
+  let end = 0
+  return parquetGroups.map((parquet) => {
+    const start = end
+    end += Number(parquet.num_rows)
+    return { parquet, start, end }
+  })
+}
+
+/** How many auctions are in memory while all are read. */
+const AUCTIONS_AT_ONCE = 2_500
