@@ -45,6 +45,17 @@ const VARIABLES = {
     'Which auctions are logged in the database, to be asked about later; off: none.',
     'all',
   ),
+  RETENTION_WARM_DAYS: variable(
+    wholeNumber(1, 36_500),
+    'Days of the auction log that stay in PostgreSQL; older ones are archived.',
+    90,
+  ),
+  RETENTION_COLD_DAYS: variable(
+    wholeNumber(1, 36_500),
+    'Days that the archive keeps, counted as the warm ones; older files are removed.',
+    2555,
+  ),
+  ARCHIVE_DIR: variable(SOME_TEXT, 'The folder of the archive. Unset: nothing is archived, and nothing dropped.'),
   SHUTDOWN_TIMEOUT_MS: variable(
     wholeNumber(0, 600_000),
     'How long a shutdown may take to answer what is in flight, in milliseconds.',

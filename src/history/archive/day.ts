@@ -1,0 +1,31 @@
+/** A day of UTC, such as 2026-08-30. */
+export type Day = string
+
+export const DAY_MS = 86_400_000
+
+/** @param ms milliseconds since 1970 */
+export function dayOf(ms: number): Day {
+  return new Date(ms).toISOString().slice(0, 'YYYY-MM-DD'.length)
+}
+
+/** When a day begins, in milliseconds since 1970. */
+export function startOf(day: Day): number {
+  return Date.parse(day)
+}
+
+/** Whether a day ended so many days ago, or more. */
+export function isPast(day: Day, days: number, nowMs: number): boolean {
+  return startOf(day) + (days + 1) * DAY_MS <= nowMs
+}
+
+/** The table that has a day's auctions. */
+export function partitionOf(day: Day): string {
+  return `auction_log_${day.replaceAll('-', '')}`
+}
+
+/** When an auction's id was made, in milliseconds since 1970; undefined where it is no UUIDv7. */
+export function timeOfId(id: string): number | undefined {
+  return UUID_V7.test(id) ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
+}
+
+const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i

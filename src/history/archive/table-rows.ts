@@ -1,0 +1,68 @@
+import type pg from 'pg'
+import type { BidderOutcome } from '../../bidders/types.ts'
+import type { LoggedAuction } from '../types.ts'
+
+/**
+ * The auctions of a table of auction_log's columns as they are at one moment, by supply, the newest first. The cursor
+ * outlives its transaction: nothing is locked, and no other client of an embedded database waits, while they are read.
+ */
+export async function* readTable(client: pg.Client, table: string): AsyncGenerator<LoggedAuction> {
+  await client.query(
+    `DECLARE ${CURSOR} NO SCROLL CURSOR WITH HOLD FOR SELECT ${SELECTED} FROM ${table} ORDER BY ${ORDER}`,
+  )
+  try {
+    for (;;) {
+      const { rows } = await client.query<Row>({ text: `FETCH ${ROWS_FETCHED} FROM ${CURSOR}`, rowMode: 'array' })
+      if (rows.length === 0) return
+      for (const row of rows) yield toAuction(row)
+    }
+  } finally {
+    // Where the connection is gone, so is the cursor.
+    await client.query(`CLOSE ${CURSOR}`).catch(() => {})
+  }
+}
+
+/** Numbers as such, and each list as one text: node-postgres would read arrays letter by letter. */
+const SELECTED = `
+  id, extract(epoch FROM started_at)::float8 * 1000, supply_id, country, tmax_ms, winner_id, price_micros::float8, duration_ms,
+  array_to_string(bidder_ids, E'\\n'), array_to_string(outcomes, ''), array_to_string(prices_micros, ',', ''),
+  array_to_string(latencies_ms, ',', '')`
+
+/** In the order of bytes, which is that of a Parquet file's statistics, whatever the database's own is. */
+const ORDER = 'supply_id COLLATE "C", started_at DESC, id DESC'
+const CURSOR = 'auction_archive'
+/** How many rows are in memory at once. */
+const ROWS_FETCHED = 2_000
+
+type Row = [string, number, string, string, number, string | null, number, number, string, string, string, string]
+
+function toAuction(row: Row): LoggedAuction {
+  const [id, startedAtMs, supplyId, country, tmaxMs, winnerId, priceMicros, durationMs] = row
+  const [bidderIds, outcomes, prices, latencies] = row.slice(8) as [string, string, string, string]
+  const ids = bidderIds.split('\n')
+  const pricesMicros = prices.split(',')
+  const latenciesMs = latencies.split(',')
+  return {
+    id,
+    startedAtMs: Math.round(startedAtMs),
+    supplyId,
+    country,
+    tmaxMs,
+    winnerId,
+    priceMicros,
+    durationMs: roundReal(durationMs),
+    responses: Array.from(outcomes, (code, index) => ({
+      bidderId: ids[index] ?? '',
+      outcome: OUTCOMES[code] as BidderOutcome,
+      priceMicros: pricesMicros[index] ? Number(pricesMicros[index]) : null,
+      latencyMs: latenciesMs[index] ? roundReal(Number(latenciesMs[index])) : null,
+    })),
+  }
+}
+
+/** A REAL to hundredths, which is what the archive keeps, exactly as PostgreSQL rounds them for a day's sums. */
+function roundReal(ms: number): number {
+  return Math.floor(Math.fround(ms) * 100 + 0.5) / 100
+}
+
+const OUTCOMES: Readonly<Record<string, BidderOutcome>> = { w: 'WON', l: 'LOST', n: 'NO_BID', t: 'TIMED_OUT' }
