@@ -29,6 +29,7 @@ const main = defineCommand({
       ),
     'load-test': () => import('./cli/load-test.ts').then(({ loadTestCommand }) => strictCommand(loadTestCommand)),
     prepare: () => import('./cli/prepare.ts').then(({ prepareCommand }) => strictCommand(prepareCommand)),
+    archive: () => import('./cli/archive.ts').then(({ archiveCommand }) => strictCommand(archiveCommand)),
     migrate: () => import('./cli/migrate.ts').then(({ migrateCommand }) => strictCommand(migrateCommand)),
   },
 })
