@@ -30,18 +30,14 @@ export async function readBuckets(
   const query = toQuery(question)
   const named = namedGroups(query)
   const times = timesOf(query)
-  if (times * (named?.length ?? 1) > BUCKETS_MAX)
+  if (times * (named?.length ?? 1) > BUCKETS_MAX) {
     throw tooManyBuckets(query, query.groupBy.length > 0 ? named?.length : undefined)
+  }
   if (named?.length === 0) return []
   const found = await history.stats(query)
-  const byPlace = new Map(found.map((bucket) => [placeOf(bucket.startMs, bucket), bucket]))
   const groups = named ?? groupsOf(found)
   if (times * groups.length > BUCKETS_MAX) throw tooManyBuckets(query, groups.length)
-  const buckets: StatsBucket[] = []
-  for (let startMs = query.fromMs; startMs < query.toMs; startMs += BUCKET_MS[query.granularity]) {
-    for (const group of groups) buckets.push(byPlace.get(placeOf(startMs, group)) ?? { startMs, ...group, ...NOTHING })
-  }
-  return buckets
+  return filled(query, found, groups)
 }
 
 /** How many buckets of time a question is about, at each supply, bidder or country that it is grouped by. */
@@ -120,7 +116,7 @@ function namedGroups(query: StatsQuery): Group[] | undefined {
 function groupsOf(buckets: readonly StatsBucket[]): Group[] {
   const groups = new Map<string, Group>()
   for (const bucket of buckets) {
-    const key = placeOf(0, bucket)
+    const key = keyOf(bucket)
     if (groups.has(key)) continue
     const group: Record<string, string> = {}
     for (const { key: field } of DIMENSIONS) {
@@ -132,6 +128,23 @@ function groupsOf(buckets: readonly StatsBucket[]): Group[] {
   return [...groups.values()].sort(compareGroups)
 }
 
+function filled(query: StatsQuery, found: readonly StatsBucket[], groups: readonly Group[]): StatsBucket[] {
+  const byTime = new Map<number, Map<string, StatsBucket>>()
+  for (const bucket of found) {
+    const byGroup = byTime.get(bucket.startMs) ?? new Map<string, StatsBucket>()
+    byTime.set(bucket.startMs, byGroup.set(keyOf(bucket), bucket))
+  }
+  const keys = groups.map(keyOf)
+  const buckets: StatsBucket[] = []
+  for (let startMs = query.fromMs; startMs < query.toMs; startMs += BUCKET_MS[query.granularity]) {
+    const byGroup = byTime.get(startMs)
+    for (const [index, group] of groups.entries()) {
+      buckets.push(byGroup?.get(keys[index] ?? '') ?? { startMs, ...group, ...NOTHING })
+    }
+  }
+  return buckets
+}
+
 function compareGroups(a: Group, b: Group): number {
   for (const { key } of DIMENSIONS) {
     const order = compareIds(a[key] ?? '', b[key] ?? '')
@@ -141,8 +154,8 @@ function compareGroups(a: Group, b: Group): number {
 }
 
 /** No id has a line break. */
-function placeOf(startMs: number, { supplyId, bidderId, country }: Group): string {
-  return `${startMs}\n${supplyId ?? ''}\n${bidderId ?? ''}\n${country ?? ''}`
+function keyOf({ supplyId, bidderId, country }: Group): string {
+  return `${supplyId ?? ''}\n${bidderId ?? ''}\n${country ?? ''}`
 }
 
 function isoOf(ms: number): string {
