@@ -28,6 +28,8 @@ const main = defineCommand({
         strictCommand(generateInputJsonCommand),
       ),
     'load-test': () => import('./cli/load-test.ts').then(({ loadTestCommand }) => strictCommand(loadTestCommand)),
+    history: () => import('./cli/history.ts').then(({ historyCommand }) => strictCommand(historyCommand)),
+    show: () => import('./cli/show.ts').then(({ showCommand }) => strictCommand(showCommand)),
     prepare: () => import('./cli/prepare.ts').then(({ prepareCommand }) => strictCommand(prepareCommand)),
     archive: () => import('./cli/archive.ts').then(({ archiveCommand }) => strictCommand(archiveCommand)),
     migrate: () => import('./cli/migrate.ts').then(({ migrateCommand }) => strictCommand(migrateCommand)),

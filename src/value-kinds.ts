@@ -29,6 +29,16 @@ export function oneOf<const T extends string>(values: readonly T[]): ValueKind<T
   }
 }
 
+/** A time, with its offset from UTC. */
+export const INSTANT: ValueKind<Date> = {
+  allowed: 'an instant of RFC 3339, such as 2026-01-31T12:00:00Z',
+  parse: (text) => {
+    const [match, day = ''] = RFC_3339.exec(text) ?? []
+    const date = new Date(match ?? Number.NaN)
+    return Number.isNaN(date.getTime()) || !isDay(day) ? undefined : date
+  },
+}
+
 /** @param protocols such as `redis:` */
 export function url(...protocols: readonly string[]): ValueKind<string> {
   return {
@@ -54,3 +64,10 @@ function startsWith(text: string, protocol: string): boolean {
 function within(value: number, min: number, max: number): number | undefined {
   return value >= min && value <= max ? value : undefined
 }
+
+/** JavaScript itself takes the 30th of February for the 2nd of March. */
+function isDay(day: string): boolean {
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+}
+
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/

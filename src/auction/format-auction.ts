@@ -2,8 +2,12 @@ import type { BidderResponse } from '../bidders/types.ts'
 import { formatMicros } from '../money.ts'
 import type { Auction } from './types.ts'
 
+type FormattedAuction = Pick<Auction, 'supplyId' | 'country' | 'tmaxMs' | 'responses' | 'priceMicros'> & {
+  readonly winner: { readonly id: string } | null
+}
+
 /** An auction as a block of lines that a person can read. */
-export function formatAuction(auction: Auction): string {
+export function formatAuction(auction: FormattedAuction): string {
   const { supplyId, country, tmaxMs, responses, winner, priceMicros } = auction
   return [
     `Auction for ${supplyId} (country=${country}, tmax=${tmaxMs}ms)`,

@@ -1,7 +1,7 @@
 import { TMAX_MS } from '../auction/tmax.ts'
 import { isCountryCode } from '../catalog/country.ts'
 import { isIPAddress } from '../rate-limit/key.ts'
-import { type ValueKind, wholeNumber } from '../value-kinds.ts'
+import { INSTANT, type ValueKind, wholeNumber } from '../value-kinds.ts'
 
 /** A command line option with a value that cannot be used; the message names the option, the value and what is allowed. */
 export class OptionError extends Error {
@@ -20,6 +20,14 @@ export function parseOption<T>(option: string, text: string, { allowed, parse }:
   throw new OptionError(`${option} ${text} cannot be used: it must be ${allowed}.`)
 }
 
+/** What an option was given each time, as citty itself keeps the last one alone. */
+export function valuesOf(option: string, rawArgs: readonly string[]): string[] {
+  return rawArgs.flatMap((argument, index) => {
+    if (argument === option) return rawArgs[index + 1] ?? []
+    return argument.startsWith(`${option}=`) ? argument.slice(option.length + 1) : []
+  })
+}
+
 // What several commands take.
 
 export const COUNTRY: ValueKind<string> = {
@@ -30,6 +38,11 @@ export const COUNTRY: ValueKind<string> = {
 export const IP_ADDRESS: ValueKind<string> = {
   allowed: 'an IPv4 or IPv6 address',
   parse: (text) => (isIPAddress(text) ? text : undefined),
+}
+
+export const TIME: ValueKind<Date> = {
+  allowed: `${INSTANT.allowed}, or a day of UTC, such as 2026-01-31`,
+  parse: (text) => INSTANT.parse(text) ?? INSTANT.parse(`${text}T00:00:00Z`),
 }
 
 export const TMAX = wholeNumber(TMAX_MS.min, TMAX_MS.max)

@@ -21,11 +21,16 @@ export function strictCommand(command: CommandDef<any>): CommandDef<any> {
   }
 }
 
-/** @throws OptionError naming the first option that is not among `args`, or a value that no option takes */
+/** @throws OptionError naming the first option that is not among `args`, or a value that none of them takes */
 export function refuseUnknownOptions(rawArgs: readonly string[], args: ArgsDef): void {
   const booleans = new Set<string>()
   const names = new Set<string>()
+  let positionals = 0
   for (const [name, { type, ...rest }] of Object.entries(args)) {
+    if (type === 'positional') {
+      positionals += 1
+      continue
+    }
     const aliases = 'alias' in rest ? [rest.alias ?? []].flat() : []
     for (const option of [name, ...aliases]) {
       const written = option.length === 1 ? `-${option}` : `--${option}`
@@ -37,6 +42,10 @@ export function refuseUnknownOptions(rawArgs: readonly string[], args: ArgsDef):
   }
   for (let index = 0; index < rawArgs.length; index++) {
     const argument = rawArgs[index] ?? ''
+    if (positionals > 0 && !argument.startsWith('-')) {
+      positionals -= 1
+      continue
+    }
     const [option = ''] = argument.split('=')
     if (!names.has(option)) {
       const known = [...names].filter((name) => name.startsWith('--') && !name.startsWith('--no-')).join(', ')

@@ -8,7 +8,6 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import type { Services } from '../graphql/context.ts'
-import { createPostgresHistory } from '../history/postgres-history.ts'
 import { readTotals } from '../history/read-totals.ts'
 import { createThreadedLog } from '../history/threaded-log.ts'
 import type { AuctionLog } from '../history/types.ts'
@@ -28,6 +27,7 @@ import { createStatsFeed } from '../stats/feed.ts'
 import { createMemoryStatsStore } from '../stats/memory.ts'
 import { createRedisStatsStore } from '../stats/redis.ts'
 import type { StatsChanges, StatsStore } from '../stats/types.ts'
+import { openHistory } from './history.ts'
 import { createRecorder } from './recorder.ts'
 
 /** Everything behind the API, with what operators are told of it. */
@@ -118,7 +118,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
       : createMemoryAnswers()
     disposer.add(() => answers.dispose())
     const soldOnce = createSoldOnce({ auctioneer, catalog, answers })
-    const history = createPostgresHistory({ prisma, now: Date.now })
+    const history = openHistory(database)
     return {
       services: { auctioneer, soldOnce, catalog, stats, feed, history, prisma },
       rateLimiter,

@@ -1,12 +1,12 @@
 import { type GraphQLError, Kind, type ValueNode } from 'graphql'
 import { isCountryCode } from '../catalog/country.ts'
 import { isIPAddress } from '../rate-limit/key.ts'
+import { INSTANT } from '../value-kinds.ts'
 import { builder } from './builder.ts'
 import { badUserInput } from './errors.ts'
 
 /** A refused value is repeated in the error up to this many characters. */
 const MAX_SHOWN = 100
-const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
 
 // The schema's own scalars. Their refusals are GraphQL errors of code BAD_USER_INPUT.
 
@@ -67,15 +67,9 @@ function addStringScalar({ name, description, specifiedByURL, isValid, expected 
 }
 
 function parseDateTime(value: unknown): Date {
-  const match = typeof value === 'string' ? RFC_3339.exec(value) : null
-  const date = new Date(match?.[0] ?? Number.NaN)
-  if (match && !Number.isNaN(date.getTime()) && isDay(match[1] ?? '')) return date
-  throw notA('an instant of RFC 3339, such as 2026-01-31T12:00:00Z', value)
-}
-
-/** JavaScript itself takes the 30th of February for the 2nd of March. */
-function isDay(day: string): boolean {
-  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+  const date = typeof value === 'string' ? INSTANT.parse(value) : undefined
+  if (date) return date
+  throw notA(INSTANT.allowed, value)
 }
 
 function parseSafeInt(value: unknown): number {

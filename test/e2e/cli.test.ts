@@ -95,6 +95,8 @@ describe('--help', () => {
     ['load-data', /--input/],
     ['generate-input-json', /--output[\s\S]*--supplies[\s\S]*--bidders[\s\S]*--seed/],
     ['load-test', /--url[\s\S]*--duration/],
+    ['history', /--supply[\s\S]*--from[\s\S]*--to[\s\S]*--by[\s\S]*--csv[\s\S]*--json/],
+    ['show', /The auction’s id/],
     ['prepare', /apply migrations, and give an empty one a generated catalogue/],
     ['migrate', /up[\s\S]*down[\s\S]*status[\s\S]*history/],
     ['migrate up', /--steps[\s\S]*--to/],
