@@ -1,5 +1,7 @@
 import type pg from 'pg'
 import { createPgClient } from '../db/client.ts'
+import { codeOf, messageOf } from '../db/database-error.ts'
+import { inTime } from '../in-time.ts'
 import type { AuctionLogStore, LogBatch } from './types.ts'
 import { writeRollups } from './write-rollups.ts'
 import { copyRows, insertRows, type WriteRows } from './write-rows.ts'
@@ -9,6 +11,8 @@ export interface PostgresLogStoreOptions {
   readonly embedded: boolean
   /** Names who writes: batches of one name are written one after the other. */
   readonly writer: string
+  /** How long a batch may take, in milliseconds. */
+  readonly timeoutMs?: number
 }
 
 /**
@@ -19,6 +23,7 @@ export function createPostgresLogStore({
   connectionString,
   embedded,
   writer,
+  timeoutMs = BATCH_TIMEOUT_MS,
 }: PostgresLogStoreOptions): AuctionLogStore {
   const writeRows = embedded ? insertRows : copyRows
   let client: pg.Client | undefined
@@ -43,22 +48,26 @@ export function createPostgresLogStore({
   async function disconnect(): Promise<void> {
     const connected = client
     client = undefined
-    await connected?.end().catch(() => {})
+    if (connected !== undefined) await inTime(connected.end(), DISCONNECT_TIMEOUT_MS).catch(() => {})
+  }
+
+  async function writeOnce(batch: LogBatch): Promise<void> {
+    client ??= await connect()
+    await makeDays(client)
+    await client.query('BEGIN')
+    const isNew = await claim(client, writer, batch.position)
+    if (isNew) await writeBatch(client, batch, writeRows)
+    await client.query(isNew ? 'COMMIT' : 'ROLLBACK')
   }
 
   return {
     async write(batch) {
       try {
-        client ??= await connect()
-        await makeDays(client)
-        await client.query('BEGIN')
-        const isNew = await claim(client, writer, batch.position)
-        if (isNew) await writeBatch(client, batch, writeRows)
-        await client.query(isNew ? 'COMMIT' : 'ROLLBACK')
+        await inTime(writeOnce(batch), timeoutMs)
       } catch (error) {
         // What this connection is in the middle of is rolled back with it.
         await disconnect()
-        throw error
+        throw withRemedy(error)
       }
     },
     dispose: disconnect,
@@ -67,7 +76,7 @@ export function createPostgresLogStore({
 
 /** Whether this batch is not there yet; if so, it is from this transaction on. */
 async function claim(client: pg.Client, writer: string, position: string): Promise<boolean> {
-  const { rowCount } = await client.query({ name: 'claim', text: CLAIM, values: [writer, position] })
+  const { rowCount } = await client.query(CLAIM, [writer, position])
   return rowCount === 1
 }
 
@@ -81,6 +90,19 @@ async function writeBatch(
   for (const [hour, count] of givenUp) await client.query(GIVE_UP, [hour, count])
 }
 
+/** What an operator is to do, where it is known. */
+function withRemedy(error: unknown): unknown {
+  const remedy = REMEDIES.find(([codes]) => codes.test(codeOf(error) ?? ''))?.[1]
+  return remedy === undefined ? error : new Error(`${messageOf(error)}: ${remedy}`, { cause: error })
+}
+
+/** By PostgreSQL's codes. */
+const REMEDIES = [
+  [/^(42P01|42703|42883)$/, 'run `auction migrate up`'],
+  [/^42501$/, "let DATABASE_URL's role own the log's tables, or GRANT it the role that does"],
+  [/^53100$/, "make room on the database's disk"],
+] as const
+
 const CLAIM = `
   INSERT INTO auction_log_writers AS known (writer, position, written_at) VALUES ($1, $2, now())
   ON CONFLICT (writer) DO UPDATE SET position = excluded.position, written_at = excluded.written_at
@@ -91,6 +113,10 @@ const GIVE_UP = `
 
 /** How long one statement of a batch may take, in milliseconds. */
 const STATEMENT_TIMEOUT_MS = 30_000
+/** A batch that takes longer is on a connection that has fallen silent, which no timeout of the server ends. */
+const BATCH_TIMEOUT_MS = 60_000
+/** How long a connection may take to end, in milliseconds. */
+const DISCONNECT_TIMEOUT_MS = 1_000
 /** Partitions that there are ahead of time, today's included. */
 const DAYS_AHEAD = 8
 const MAKE_DAYS_INTERVAL_MS = 3_600_000

@@ -21,7 +21,7 @@ interface RollupTable<Row> {
 async function upsert<Row>(client: pg.Client, table: RollupTable<Row>, rows: readonly Row[]): Promise<void> {
   if (rows.length === 0) return
   const values = table.columns.map((column) => column(rows))
-  await client.query({ text: table.statement, name: table.statement.slice(12, 60).trim(), values })
+  await client.query(table.statement, values)
 }
 
 const SUPPLY_COUNTERS = ['requests', 'sold', 'bids', 'noBids', 'timeouts', 'revenueMicros'] as const

@@ -8,19 +8,30 @@ import { OUTCOME_CODES, type PackedAuctions, type PackedReader, readPacked } fro
 export type WriteRows = (client: pg.Client, packed: readonly PackedAuctions[]) => Promise<void>
 
 /** By COPY, at half of what an INSERT costs. */
-export const copyRows: WriteRows = (client, packed) => {
+export const copyRows: WriteRows = async (client, packed) => {
   const rows = createCopyRows()
   for (const auctions of packed) {
     const reader = readPacked(auctions)
     while (reader.next()) rows.add(auctions.bytes, reader)
   }
   const copy = client.query(from(`COPY auction_log (${COLUMNS}) FROM STDIN (FORMAT binary)`))
-  return new Promise((resolve, reject) => {
-    copy.once('error', reject)
-    copy.once('finish', resolve)
-    for (const piece of rows.finish()) copy.write(piece)
-    copy.end()
+  let hasFailed = false
+  const failed = new Promise<never>((_resolve, reject) => {
+    copy.once('error', (error) => {
+      hasFailed = true
+      reject(error)
+    })
   })
+  // A piece at a time: where PostgreSQL refuses one, the stream would still send what waits in it, over a connection that
+  // it has let go of, and throw where nobody can catch it.
+  async function send(): Promise<void> {
+    for (const piece of rows.finish()) {
+      if (hasFailed) return
+      await new Promise((resolve) => copy.write(piece, resolve))
+    }
+    if (!hasFailed) await new Promise<void>((resolve) => copy.end(resolve))
+  }
+  await Promise.race([failed, send()])
 }
 
 /** For the embedded database, which has no COPY from a client. */
@@ -30,24 +41,20 @@ export const insertRows: WriteRows = async (client, packed) => {
     const reader = readPacked(auctions)
     while (reader.next()) addTo(columns, auctions.bytes, reader)
   }
-  await client.query({
-    name: 'insert rows',
-    text: INSERT,
-    values: [
-      textArray(columns.startedAt),
-      textArray(columns.id),
-      textArray(columns.supplyId),
-      textArray(columns.country),
-      numberArray(columns.tmaxMs),
-      textArray(columns.winnerId),
-      numberArray(columns.priceMicros),
-      numberArray(columns.durationMs),
-      textArray(columns.bidderIds),
-      textArray(columns.outcomes),
-      textArray(columns.pricesMicros),
-      textArray(columns.latenciesMs),
-    ],
-  })
+  await client.query(INSERT, [
+    textArray(columns.startedAt),
+    textArray(columns.id),
+    textArray(columns.supplyId),
+    textArray(columns.country),
+    numberArray(columns.tmaxMs),
+    textArray(columns.winnerId),
+    numberArray(columns.priceMicros),
+    numberArray(columns.durationMs),
+    textArray(columns.bidderIds),
+    textArray(columns.outcomes),
+    textArray(columns.pricesMicros),
+    textArray(columns.latenciesMs),
+  ])
 }
 
 type Columns = ReturnType<typeof createColumns>

@@ -43,8 +43,10 @@ export function loggedAuction(
 export async function logAuctions(prisma: PrismaClient, auctions: readonly LoggedAuction[]): Promise<void> {
   const days = new Set(auctions.map(({ startedAtMs }) => new Date(startedAtMs).toISOString().slice(0, 10)))
   for (const day of days) await prisma.$queryRaw`SELECT auction_log_make_days(${day}::date, 1)`
-  for (const statement of [INSERT, ...ROLLUPS]) {
-    await prisma.$executeRawUnsafe(statement, ...(statement === INSERT ? [JSON.stringify(auctions)] : []))
+  await prisma.$executeRawUnsafe(INSERT, JSON.stringify(auctions))
+  await prisma.$executeRawUnsafe(`TRUNCATE ${Object.keys(ROLLUPS).join(', ')}`)
+  for (const [table, counted] of Object.entries(ROLLUPS)) {
+    await prisma.$executeRawUnsafe(`INSERT INTO ${table} ${counted}`)
   }
 }
 
@@ -73,10 +75,10 @@ const BIDDER_COUNTS = `min(country), count(*), count(*) FILTER (WHERE o = 'w'), 
   count(*) FILTER (WHERE o = 'n'), count(*) FILTER (WHERE o = 't'),
   coalesce(sum(price_micros) FILTER (WHERE o = 'w'), 0), coalesce(sum(p), 0)`
 const RESPONSES = 'auction_log, unnest(bidder_ids, outcomes, prices_micros) AS r (b, o, p)'
-const ROLLUPS = [
-  'TRUNCATE supply_stats_hourly, bidder_stats_hourly, exchange_stats_hourly, exchange_bidder_stats_hourly',
-  `INSERT INTO supply_stats_hourly SELECT supply_id, ${HOUR}, country, ${SUPPLY_COUNTS} FROM auction_log GROUP BY 1, 2, 3`,
-  `INSERT INTO exchange_stats_hourly SELECT ${HOUR}, country, ${SUPPLY_COUNTS} FROM auction_log GROUP BY 1, 2`,
-  `INSERT INTO bidder_stats_hourly SELECT supply_id, ${HOUR}, b, ${BIDDER_COUNTS} FROM ${RESPONSES} GROUP BY 1, 2, 3`,
-  `INSERT INTO exchange_bidder_stats_hourly SELECT ${HOUR}, b, ${BIDDER_COUNTS} FROM ${RESPONSES} GROUP BY 1, 2`,
-]
+/** The statistics of each hour, by table, as the rows have them. */
+export const ROLLUPS = {
+  supply_stats_hourly: `SELECT supply_id, ${HOUR}, country, ${SUPPLY_COUNTS} FROM auction_log GROUP BY 1, 2, 3`,
+  exchange_stats_hourly: `SELECT ${HOUR}, country, ${SUPPLY_COUNTS} FROM auction_log GROUP BY 1, 2`,
+  bidder_stats_hourly: `SELECT supply_id, ${HOUR}, b, ${BIDDER_COUNTS} FROM ${RESPONSES} GROUP BY 1, 2, 3`,
+  exchange_bidder_stats_hourly: `SELECT ${HOUR}, b, ${BIDDER_COUNTS} FROM ${RESPONSES} GROUP BY 1, 2`,
+} as const

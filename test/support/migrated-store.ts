@@ -11,6 +11,7 @@ import { hasPostgres } from './services.ts'
 /** A migrated database of a test's own, without rows. */
 export interface Store {
   readonly prisma: PrismaClient
+  readonly url: string
   dispose(): Promise<void>
 }
 
@@ -26,6 +27,7 @@ async function openServer(): Promise<Store> {
   const database = await openDatabase({ databaseUrl: server.url, dataDir: '' }, { command: 'a test' })
   return {
     prisma: database.prisma,
+    url: database.connectionString,
     async dispose() {
       await database.dispose()
       await server.dispose()
@@ -39,6 +41,7 @@ async function openEmbedded(): Promise<Store> {
   const database = await openDatabase({ databaseUrl: undefined, dataDir }, { command: 'a test' })
   return {
     prisma: database.prisma,
+    url: database.connectionString,
     async dispose() {
       await database.dispose()
       await rm(dataDir, { recursive: true })
