@@ -42,6 +42,7 @@ export function createThreadedLog(options: ThreadedLogOptions): AuctionLog {
   /** Those whose thread has ended before it wrote them. */
   let lost = 0
   let writtenByOthers = 0
+  let givenUpByOthers = 0
   let worker: Worker | undefined
   let onClosed: (() => void) | undefined
 
@@ -90,7 +91,8 @@ export function createThreadedLog(options: ThreadedLogOptions): AuctionLog {
       const left = pending() - count
       lost += left
       writtenByOthers += progress.written
-      progress = { ...progress, written: 0, pendingBytes: 0 }
+      givenUpByOthers += progress.givenUp
+      progress = { ...progress, written: 0, pendingBytes: 0, givenUp: 0 }
       if (left > 0) onError(`${left} auctions are not in the log, since its thread has ended`)
       for (const resolve of whenWritten) resolve()
     })
@@ -129,6 +131,7 @@ export function createThreadedLog(options: ThreadedLogOptions): AuctionLog {
       send()
       post({ type: 'flush' })
       if (pending() === 0) return 0
+      const lostBefore = lost
       let finish = () => {}
       const written = new Promise<void>((resolve) => {
         finish = resolve
@@ -136,14 +139,14 @@ export function createThreadedLog(options: ThreadedLogOptions): AuctionLog {
       })
       await inTime(written, timeoutMs).catch(() => {})
       whenWritten.delete(finish)
-      return pending()
+      return pending() + lost - lostBefore
     },
     status: () => ({
       status: progress.error === undefined ? 'up' : 'down',
       pendingAuctions: pending(),
       pendingBytes: progress.pendingBytes + at,
       pendingBytesMax,
-      givenUp: progress.givenUp,
+      givenUp: givenUpByOthers + progress.givenUp,
       ...(progress.error !== undefined && { error: progress.error }),
     }),
     async dispose() {
