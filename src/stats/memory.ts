@@ -1,5 +1,5 @@
 import QuickLRU from 'quick-lru'
-import { compareIds } from './id-order.ts'
+import { compareIds } from '../id-order.ts'
 import { createPackedTallies } from './packed-tallies.ts'
 import type { AuctionCount, StatsChanges, StatsStore, SupplyStats, SupplyTotals } from './types.ts'
 

@@ -1,5 +1,5 @@
 import type { BidderOutcome } from '../bidders/types.ts'
-import { compareIds } from './id-order.ts'
+import { compareIds } from '../id-order.ts'
 import type { AuctionCount, BidderStats, CountryRequests, SupplyStats, SupplyTotals } from './types.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { compareIds } from './id-order.ts'
+import { compareIds } from '../id-order.ts'
 import type { AuctionCount, SupplyStats } from './types.ts'
 
 /** Counters of one supply that are still being added to. */

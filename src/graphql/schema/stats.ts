@@ -1,6 +1,6 @@
+import { compareIds } from '../../id-order.ts'
 import { toUnits } from '../../money.ts'
 import { emptyStats } from '../../stats/feed.ts'
-import { compareIds } from '../../stats/id-order.ts'
 import type { BidderStats, CountryRequests, SupplyStats } from '../../stats/types.ts'
 import { builder } from '../builder.ts'
 import type { Services } from '../context.ts'

@@ -1,4 +1,4 @@
-import { compareIds } from '../../stats/id-order.ts'
+import { compareIds } from '../../id-order.ts'
 import type { LoggedAuction } from '../types.ts'
 
 /**
