@@ -6,6 +6,9 @@ export interface Rollups {
   add(bytes: Buffer, auction: PackedReader): void
   /** Counts everything that another has. */
   merge(other: Rollups): void
+  /** A row, to be added to; made where there is none yet. */
+  supply(key: Key): SupplyRow
+  bidder(key: Key & Pick<BidderRow, 'bidderId'>): BidderRow
   isEmpty(): boolean
   /** In an order that is the same for everyone who writes them, so that two who do so at once do not wait for each other. */
   supplies(): readonly SupplyRow[]
@@ -51,6 +54,14 @@ export function createRollups(): Rollups {
     return madeIn(supplies, supplyId, () => ({ countries: new Map(), bidders: new Map() }))
   }
 
+  function supply({ hour, supplyId, country }: Key): SupplyRow {
+    return madeIn(rollupOf(hour, supplyId).countries, country, () => supplyRow(hour, supplyId, country))
+  }
+
+  function bidder({ hour, supplyId, bidderId, country }: Key & Pick<BidderRow, 'bidderId'>): BidderRow {
+    return madeIn(rollupOf(hour, supplyId).bidders, bidderId, () => bidderRow(hour, supplyId, bidderId, country))
+  }
+
   function* all(): Generator<SupplyRollup> {
     for (const supplies of hours.values()) yield* supplies.values()
   }
@@ -69,30 +80,20 @@ export function createRollups(): Rollups {
       const { country } = auction
       const supplyId = bytes.toString('utf8', auction.supplyStart, auction.supplyEnd)
       const rollup = rollupOf(hour, supplyId)
-      const supply = madeIn(rollup.countries, country, () => supplyRow(hour, supplyId, country))
-      supply.requests += 1
+      const ofCountry = madeIn(rollup.countries, country, () => supplyRow(hour, supplyId, country))
+      ofCountry.requests += 1
       for (let index = 0; index < auction.responses; index += 1) {
         const bidderId = bytes.toString('utf8', auction.bidderStart(index), auction.bidderEnd(index))
-        const bidder = madeIn(rollup.bidders, bidderId, () => bidderRow(hour, supplyId, bidderId, country))
-        count(supply, bidder, auction.outcome(index), auction.bidMicros(index), auction.priceMicros)
+        const ofBidder = madeIn(rollup.bidders, bidderId, () => bidderRow(hour, supplyId, bidderId, country))
+        count(ofCountry, ofBidder, auction.outcome(index), auction.bidMicros(index), auction.priceMicros)
       }
     },
     merge(other) {
-      for (const row of other.supplies()) {
-        const { hour, supplyId, country } = row
-        addSupply(
-          madeIn(rollupOf(hour, supplyId).countries, country, () => supplyRow(hour, supplyId, country)),
-          row,
-        )
-      }
-      for (const row of other.bidders()) {
-        const { hour, supplyId, bidderId, country } = row
-        const bidder = madeIn(rollupOf(hour, supplyId).bidders, bidderId, () =>
-          bidderRow(hour, supplyId, bidderId, country),
-        )
-        addBidder(bidder, row)
-      }
+      for (const row of other.supplies()) addSupply(supply(row), row)
+      for (const row of other.bidders()) addBidder(bidder(row), row)
     },
+    supply,
+    bidder,
     isEmpty: () => hours.size === 0,
     supplies,
     bidders,

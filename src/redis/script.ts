@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
 
 /** Runs one Lua script. On a cluster the keys must share a hash tag. */
-export type RedisScript = (keys: readonly string[], args: readonly (string | number)[]) => Promise<unknown>
+export type RedisScript = (keys: readonly string[], args: readonly ScriptArgument[]) => Promise<unknown>
+export type ScriptArgument = string | number | Buffer
 
 /**
  * Makes a Lua script callable: sent by its hash, and whole where Redis does not know it (any more).

@@ -3,34 +3,60 @@
 --
 -- KEYS[1]   the writer's marker: the number of the last batch applied
 -- KEYS[2..] the hashes to add to, one per supply
+-- and last, where ARGV[3] says so, the auction log's stream, the number of its bytes, and the hash of what is only counted
 -- ARGV[1]   this batch's number
 -- ARGV[2]   how long the marker is kept, in seconds
--- ARGV[3..] for each hash: how many counters follow, then for each counter its field and the amount
+-- ARGV[3]   1 where the batch has a part of the auction log, else 0
+-- ARGV[4..] for each hash: how many counters follow, then for each counter its field and the amount;
+--           of the log the packed auctions, and as of a hash what is only counted
 -- returns   two lists: the errors of counters that could not be added to, such as one whose key holds something else;
---           and which hashes were not there before, 1 for KEYS[2]
+--           and which hashes were not there before, 1 for KEYS[2]; and how many bytes are in the stream
 
 local applied = tonumber(redis.call('GET', KEYS[1]) or 0)
 if applied >= tonumber(ARGV[1]) then
-  return { {}, {} }
+  return { {}, {}, 0 }
 end
 -- Written first: where Redis refuses writes (out of memory, read only), it refuses here, with nothing applied yet.
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 
 local errors = {}
 local created = {}
-local position = 3
-for i = 2, #KEYS do
+local position = 4
+
+-- Adds the counters that come next. An error must not end the script half way: what was applied stays applied.
+local function add(key, index)
   local counters = tonumber(ARGV[position])
   position = position + 1
   for j = 1, counters do
-    -- An error must not end the script half way: what was applied stays applied.
-    local answer = redis.pcall('HINCRBY', KEYS[i], ARGV[position], ARGV[position + 1])
+    local answer = redis.pcall('HINCRBY', key, ARGV[position], ARGV[position + 1])
     if type(answer) == 'table' and answer.err then
-      errors[#errors + 1] = KEYS[i] .. ' ' .. ARGV[position] .. ': ' .. answer.err
+      errors[#errors + 1] = key .. ' ' .. ARGV[position] .. ': ' .. answer.err
     elseif j == 1 and answer == tonumber(ARGV[position + 1]) then
-      created[#created + 1] = i - 1
+      created[#created + 1] = index
     end
     position = position + 2
   end
 end
-return { errors, created }
+
+local hasLog = ARGV[3] == '1'
+local hashes = hasLog and #KEYS - 3 or #KEYS
+for i = 2, hashes do
+  add(KEYS[i], i - 1)
+end
+if not hasLog then
+  return { errors, created, 0 }
+end
+
+local stream, bytes, counted = KEYS[hashes + 1], KEYS[hashes + 2], KEYS[hashes + 3]
+local packed = ARGV[position]
+position = position + 1
+if #packed > 0 then
+  local answer = redis.pcall('XADD', stream, '*', 'b', packed)
+  if type(answer) == 'table' and answer.err then
+    errors[#errors + 1] = stream .. ': ' .. answer.err
+  else
+    redis.pcall('INCRBY', bytes, #packed)
+  end
+end
+add(counted)
+return { errors, created, tonumber(redis.pcall('GET', bytes) or 0) or 0 }

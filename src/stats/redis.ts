@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
+import type { Auction } from '../auction/types.ts'
 import { createGroupCommit } from '../commit/group-commit.ts'
 import type { Batch } from '../commit/lane.ts'
+import type { CommitPart, CommitParts } from '../history/commit-part.ts'
+import { countedFields } from '../history/counted.ts'
+import { COUNTED_KEY, STREAM_BYTES_KEY, STREAM_KEY } from '../history/stream-keys.ts'
 import { inTime } from '../in-time.ts'
 import type { RedisConnection } from '../redis/connect.ts'
-import { defineScript } from '../redis/script.ts'
+import { defineScript, type ScriptArgument } from '../redis/script.ts'
 import { redisStatus } from '../redis/status.ts'
 import { createSupplyIndex } from './redis-index.ts'
 import { fieldsOf, markerKey, parseFields, statsKey } from './redis-keys.ts'
@@ -31,16 +35,20 @@ export const MARKER_LIFETIME_S = 86_400
  * away it returns at once and counts wait in memory, added up by counter; they are committed when it is back. Each count
  * is applied exactly once, also where a connection breaks between a commit and its answer.
  * @param changes is told of every supply whose statistics changed
+ * @param log makes the auction log's part of a commit, where auctions are logged: what is recorded are whole auctions then.
+ *   Not on a cluster, where the stream would be of another slot.
  * @param onError is told of counters that Redis could not add to, which happens only where their keys hold something else,
  *   and of what `changes` throws
  */
 export function createRedisStatsStore({
   connection,
   changes,
+  log,
   onError = () => {},
 }: {
   readonly connection: RedisConnection
   readonly changes: Pick<StatsChanges, 'publish'>
+  readonly log?: CommitParts | undefined
   readonly onError?: (error: unknown) => void
 }): StatsStore {
   const { client, isCluster } = connection
@@ -48,16 +56,25 @@ export function createRedisStatsStore({
   const totalsScript = defineScript(client, 'totalsOfStats', new URL('totals.lua', import.meta.url))
   const writerId = randomUUID()
   const index = createSupplyIndex(client)
-  const commit = createGroupCommit<AuctionCount, Tally>({
+  /** What is in the stream of the auction log, as the last commit has found it. */
+  let streamBytes = 0
+  const commit = createGroupCommit<AuctionCount, Waiting>({
     keyOf: ({ supplyId }) => supplyId,
-    merge: addTo,
-    weigh: countersOf,
+    merge: (waiting = { tally: createTally(), log: undefined }, count) => {
+      addToTally(waiting.tally, count)
+      if (log !== undefined && isAuction(count)) waiting.log = log.add(waiting.log, count)
+      return waiting
+    },
+    weigh: ({ tally }) => countersOf(tally),
     batchWeightMax: COUNTERS_PER_COMMIT_MAX,
     // A script's keys must be of one slot.
     laneOf: isCluster ? (supplyId) => supplyId : undefined,
     isAway: () => connection.state() === 'down',
     apply: (batch, supplyId) => apply(batch, markerKey(writerId, supplyId)),
-    onCommitted: ({ entries }) => changes.publish(entries.keys()),
+    onCommitted: ({ entries }) => {
+      for (const { value } of entries.values()) if (value.log) log?.committed(value.log, streamBytes)
+      changes.publish(entries.keys())
+    },
     onError,
   })
 
@@ -66,22 +83,30 @@ export function createRedisStatsStore({
     commit.retry()
   })
 
-  async function apply({ sequence, entries }: Batch<Tally>, marker: string): Promise<void> {
+  async function apply({ sequence, entries }: Batch<Waiting>, marker: string): Promise<void> {
     const supplyIds = [...entries.keys()]
     const known = supplyIds.filter((supplyId) => index.has(supplyId))
     const indexing = index.add(supplyIds.filter((supplyId) => !index.has(supplyId)))
     // On one connection Redis sees them in this order anyway. A supply without index entry would never be listed.
     if (isCluster) await indexing
     const keys = [marker]
-    const args: (string | number)[] = [sequence, MARKER_LIFETIME_S]
+    const args: ScriptArgument[] = [sequence, MARKER_LIFETIME_S, log === undefined ? 0 : 1]
     for (const [supplyId, { value }] of entries) {
-      const fields = fieldsOf(value)
       keys.push(statsKey(supplyId))
-      args.push(fields.length / 2)
-      for (const field of fields) args.push(field)
+      pushFields(args, fieldsOf(value.tally))
+    }
+    if (log !== undefined) {
+      keys.push(STREAM_KEY, STREAM_BYTES_KEY, COUNTED_KEY)
+      const parts = [...entries.values()].flatMap(({ value }) => value.log ?? [])
+      args.push(Buffer.concat(parts.flatMap(({ packed }) => packed)))
+      pushFields(
+        args,
+        parts.flatMap(({ counted }) => (counted ? countedFields(counted) : [])),
+      )
     }
     const [answer] = await Promise.all([commitScript(keys, args), indexing])
-    const [errors, created] = answer as [string[], number[]]
+    const [errors, created, bytes] = answer as [string[], number[], number]
+    streamBytes = bytes
     // Statistics that begin though their supply was in the index: Redis was emptied, and its index with it.
     if (created.length > 0 && known.length > 0) {
       const begun = new Set(created.map((position) => supplyIds[position - 1]))
@@ -157,10 +182,20 @@ async function inParts<T>(
   return all
 }
 
-function addTo(tally: Tally | undefined, count: AuctionCount): Tally {
-  const target = tally ?? createTally()
-  addToTally(target, count)
-  return target
+/** What waits of one supply. */
+interface Waiting {
+  readonly tally: Tally
+  log: CommitPart | undefined
+}
+
+function isAuction(count: AuctionCount): count is Auction {
+  return 'id' in count
+}
+
+/** How many counters, then each one's field and amount. */
+function pushFields(args: ScriptArgument[], fields: readonly (string | number)[]): void {
+  args.push(fields.length / 2)
+  for (const field of fields) args.push(field)
 }
 
 function countersOf(tally: Tally): number {

@@ -1,0 +1,72 @@
+import type { Auction } from '../auction/types.ts'
+import { type Counted, createCounted } from './counted.ts'
+import { packAuction, packedBytesMax, readPacked } from './packed-auction.ts'
+
+/** The part of the log that is committed together with counts, in one call of Redis: both or none. */
+export interface CommitPart {
+  readonly packed: Buffer[]
+  /** What those rows count that are given up. */
+  counted: Counted | undefined
+}
+
+/** Makes parts of auctions. What waits for its commit is bounded: past that, rows are given up and only counted. */
+export interface CommitParts {
+  /** Adds an auction to a part, which is made where there is none. */
+  add(part: CommitPart | undefined, auction: Auction): CommitPart
+  /** The part is in Redis, where the whole stream now has so many bytes that are not in the database. */
+  committed(part: CommitPart, streamBytes: number): void
+  /** Bytes that wait for their commit. */
+  waitingBytes(): number
+  /** How many rows were given up here. */
+  givenUp(): number
+}
+
+/** @param bytesMax the most bytes that wait here, and in the stream, each */
+export function createCommitParts({ bytesMax }: { readonly bytesMax: number }): CommitParts {
+  let buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  let view = new DataView(buffer.buffer)
+  let waitingBytes = 0
+  let isStreamFull = false
+  let givenUp = 0
+
+  function pack(auction: Auction): Buffer {
+    const room = packedBytesMax(auction)
+    if (room > buffer.length) {
+      buffer = Buffer.allocUnsafeSlow(room)
+      view = new DataView(buffer.buffer)
+    }
+    return buffer.subarray(0, packAuction(auction, buffer, view, 0))
+  }
+
+  return {
+    add(part = { packed: [], counted: undefined }, auction) {
+      const packed = pack(auction)
+      if (isStreamFull || waitingBytes + packed.length > bytesMax) {
+        givenUp += 1
+        part.counted ??= createCounted()
+        countIn(part.counted, packed)
+      } else {
+        waitingBytes += packed.length
+        part.packed.push(Buffer.from(packed))
+      }
+      return part
+    },
+    committed(part, streamBytes) {
+      for (const { length } of part.packed) waitingBytes -= length
+      isStreamFull = streamBytes > bytesMax
+    },
+    waitingBytes: () => waitingBytes,
+    givenUp: () => givenUp,
+  }
+}
+
+function countIn({ rollups, givenUp }: Counted, packed: Buffer): void {
+  const reader = readPacked({ bytes: packed })
+  reader.next()
+  rollups.add(packed, reader)
+  const hour = Math.floor(reader.startedAtMs / HOUR_MS)
+  givenUp.set(hour, (givenUp.get(hour) ?? 0) + 1)
+}
+
+const BUFFER_BYTES = 65_536
+const HOUR_MS = 3_600_000
