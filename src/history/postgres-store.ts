@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { createPgClient } from '../db/client.ts'
 import { codeOf, messageOf } from '../db/database-error.ts'
 import { inTime } from '../in-time.ts'
-import type { AuctionLogStore, LogBatch } from './types.ts'
+import type { LogBatch, ResumableLogStore } from './types.ts'
 import { writeRollups } from './write-rollups.ts'
 import { copyRows, insertRows, type WriteRows } from './write-rows.ts'
 
@@ -18,15 +18,19 @@ export interface PostgresLogStoreOptions {
 /**
  * The log in PostgreSQL: a batch is one transaction of its rows, what they add to the statistics of their hours, and the
  * record that it is there. Connects when it first writes, and again after a failure. Makes the days' partitions ahead.
+ *
+ * Once it was told to `resume`, it writes over the connection of that time alone, which holds the lock of who writes: after
+ * a failure another process may have it.
  */
 export function createPostgresLogStore({
   connectionString,
   embedded,
   writer,
   timeoutMs = BATCH_TIMEOUT_MS,
-}: PostgresLogStoreOptions): AuctionLogStore {
+}: PostgresLogStoreOptions): ResumableLogStore {
   const writeRows = embedded ? insertRows : copyRows
   let client: pg.Client | undefined
+  let isExclusive = false
   let daysMadeAt = Number.NEGATIVE_INFINITY
 
   async function connect(): Promise<pg.Client> {
@@ -62,12 +66,31 @@ export function createPostgresLogStore({
 
   return {
     async write(batch) {
+      if (client === undefined && isExclusive) throw new Error('the connection was lost')
       try {
         await inTime(writeOnce(batch), timeoutMs)
       } catch (error) {
         // What this connection is in the middle of is rolled back with it.
         await disconnect()
         throw withRemedy(error)
+      }
+    },
+    async resume() {
+      isExclusive = true
+      await disconnect()
+      const connecting = await connect()
+      try {
+        const lock = await connecting.query(LOCK, [writer])
+        if (lock.rows[0]?.is_mine !== true) {
+          await connecting.end()
+          return { isStandby: true }
+        }
+        const known = await connecting.query('SELECT position FROM auction_log_writers WHERE writer = $1', [writer])
+        client = connecting
+        return { isStandby: false, position: known.rows[0]?.position }
+      } catch (error) {
+        await connecting.end().catch(() => {})
+        throw error
       }
     },
     dispose: disconnect,
@@ -103,6 +126,8 @@ const REMEDIES = [
   [/^53100$/, "make room on the database's disk"],
 ] as const
 
+/** Given back with the connection. */
+const LOCK = `SELECT pg_try_advisory_lock(hashtext('auction_log_writers'), hashtext($1)) AS is_mine`
 const CLAIM = `
   INSERT INTO auction_log_writers AS known (writer, position, written_at) VALUES ($1, $2, now())
   ON CONFLICT (writer) DO UPDATE SET position = excluded.position, written_at = excluded.written_at

@@ -11,27 +11,35 @@ export interface LoggedAuction extends Omit<Auction, 'winner' | 'responses'> {
 }
 
 /** Where auctions are logged: an `AuctionRecorder` that nobody waits for. */
-export interface AuctionLog extends AuctionRecorder {
+export interface AuctionLog extends AuctionRecorder, AuctionLogState {
   /** Takes one auction on its way to the store. Never waits, never throws. */
   record(auction: Auction): void
-  /** How many auctions are on their way, not known to be in the store. */
+  dispose(): Promise<void>
+}
+
+export interface AuctionLogState {
+  /** How many auctions are on their way, not known to be where a killed process cannot lose them. */
   pending(): number
   /** Writes everything pending; resolves with how many auctions are left, none or what `timeoutMs` did not suffice for. */
   flush(timeoutMs: number): Promise<number>
   /** For health reports. */
-  status(): AuctionLogStatus
-  dispose(): Promise<void>
+  status(): AuctionLogStatus | Promise<AuctionLogStatus>
 }
 
 export interface AuctionLogStatus {
-  /** `down`: auctions wait in memory, because the store is away or takes none. */
+  /** `down`: auctions wait, because the store is away or takes none. */
   readonly status: 'up' | 'down'
-  readonly pendingAuctions: number
+  /** Auctions that wait in this process. */
+  readonly pendingAuctions?: number
   readonly pendingBytes: number
-  /** More than this does not wait: rows are given up, the oldest first. They are counted all the same. */
+  /** More than this does not wait: rows are given up, and counted all the same. */
   readonly pendingBytesMax: number
   /** Rows that this process gave up. */
   readonly givenUp: number
+  /** Commits that wait in Redis. */
+  readonly streamEntries?: number
+  /** Who ships them: this process, or another one. */
+  readonly worker?: 'here' | 'standby' | 'elsewhere'
   readonly error?: string
 }
 
@@ -44,6 +52,12 @@ export interface AuctionLogStore {
    */
   write(batch: LogBatch): Promise<void>
   dispose(): Promise<void>
+}
+
+/** One that knows how far it was written, and that one process at a time writes to. */
+export interface ResumableLogStore extends AuctionLogStore {
+  /** Begins to write, where no other process does, from the position of the last batch on. */
+  resume(): Promise<{ readonly isStandby: false; readonly position: string | undefined } | { readonly isStandby: true }>
 }
 
 export interface LogBatch {

@@ -1,0 +1,33 @@
+import { createRedis } from '../redis/connect.ts'
+import { createLogStream } from './log-stream.ts'
+import { createPostgresLogStore } from './postgres-store.ts'
+import { createShipper, type Shipper, type ShipperOptions } from './shipper.ts'
+import { STREAM_KEY } from './stream-keys.ts'
+
+export interface OpenShipperOptions extends Pick<ShipperOptions, 'onProgress' | 'batchMax'> {
+  readonly redisUrl: string
+  readonly connectionString: string
+  readonly embedded: boolean
+}
+
+/** A shipper with connections of its own. Waits a little for Redis. */
+export async function openShipper(options: OpenShipperOptions): Promise<Shipper> {
+  const { redisUrl, connectionString, embedded, batchMax, onProgress } = options
+  const redis = createRedis({ url: redisUrl, name: 'auction-worker' })
+  await redis.whenUp(REDIS_WAIT_MS)
+  const shipper = createShipper({
+    stream: createLogStream(redis),
+    store: createPostgresLogStore({ connectionString, embedded, writer: `redis:${STREAM_KEY}` }),
+    countedStore: createPostgresLogStore({ connectionString, embedded, writer: `redis:${STREAM_KEY}:counted` }),
+    batchMax,
+    onProgress,
+  })
+  return {
+    async dispose() {
+      await shipper.dispose()
+      await redis.dispose()
+    },
+  }
+}
+
+const REDIS_WAIT_MS = 2_000
