@@ -12,6 +12,7 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const AUCTION_LOGS = ['all', 'off'] as const
+const SWITCH = ['on', 'off'] as const
 
 /** Everything a service can be told. A field is named as its variable is: `rateLimitMax` is RATE_LIMIT_MAX. */
 const VARIABLES = {
@@ -56,6 +57,11 @@ const VARIABLES = {
     2555,
   ),
   ARCHIVE_DIR: variable(SOME_TEXT, 'The folder of the archive. Unset: nothing is archived, and nothing dropped.'),
+  WORKER: variable(
+    oneOf(SWITCH),
+    'Whether this process brings logged auctions from Redis into the database, where no other one does; off: `auction worker` does.',
+    'on',
+  ),
   SHUTDOWN_TIMEOUT_MS: variable(
     wholeNumber(0, 600_000),
     'How long a shutdown may take to answer what is in flight, in milliseconds.',

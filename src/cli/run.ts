@@ -23,14 +23,14 @@ export const runAuctionCommand = defineCommand({
       const country = parseOption('--country', args.country, COUNTRY)
       const ip = parseOption('--ip', args.ip, IP_ADDRESS)
       const tmaxMs = parseOption('--tmax', args.tmax, TMAX)
-      const config = { ...parseConfig(process.env), logLevel: 'warn' as const }
+      const config = { ...parseConfig(process.env), logLevel: 'warn' as const, worker: 'off' as const }
       const disposer = createDisposer()
       try {
         const database = await openDatabase(config, { command: 'auction run' })
         disposer.add(() => database.dispose())
         const log = createLog(config.logLevel)
         await prepareCatalog({ config, database, log })
-        const { services, dispose } = await openServices({ config, database, log })
+        const { services, auctionLog, dispose } = await openServices({ config, database, log })
         disposer.add(dispose)
         const result = await services.auctioneer.run({ supplyId, country, ip, tmaxMs })
         if (result.type === 'SUPPLY_NOT_FOUND') {
@@ -43,7 +43,7 @@ export const runAuctionCommand = defineCommand({
           throw new RunError(`Too many requests from ${ip}: try again in ${result.retryAfterMs} ms.`)
         }
         process.stdout.write(`${formatAuction(result.auction)}\n`)
-        await services.stats.flush(FLUSH_TIMEOUT_MS)
+        await Promise.all([services.stats.flush(FLUSH_TIMEOUT_MS), auctionLog?.flush(FLUSH_TIMEOUT_MS)])
       } finally {
         await disposer.dispose()
       }

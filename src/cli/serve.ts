@@ -7,6 +7,7 @@ import { exampleRequest } from '../server/example-operations.ts'
 import { GRAPHQL_PATH } from '../server/yoga.ts'
 import { runCommand } from './command-error.ts'
 import { shellQuote } from './shell-quote.ts'
+import { stopSignal } from './stop-signal.ts'
 
 export const serveCommand = defineCommand({
   meta: { name: 'serve', description: 'Serve the GraphQL API until Ctrl-C. Environment variables configure it.' },
@@ -15,7 +16,7 @@ export const serveCommand = defineCommand({
       keepRequestsYoung()
       const config = parseConfig(process.env)
       const log = createLog(config.logLevel)
-      const stopped = stopSignal(log)
+      const stopped = stopSignal(log, 'once what is in flight is answered')
       const app = await createApp(config, { log })
       announce(app, log)
       await stopped
@@ -34,31 +35,6 @@ export const serveCommand = defineCommand({
  */
 function keepRequestsYoung(): void {
   setFlagsFromString('--no-allocation-site-pretenuring')
-}
-
-/**
- * Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. Started by npm or npx, the service is a
- * shell's child, and their SIGTERM ends that shell alone: then its end is the signal.
- */
-function stopSignal(log: Logger): Promise<void> {
-  return new Promise((resolve) => {
-    let signals = 0
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        if (++signals > 1) process.exit(1)
-        log.info(`${signal}: stopping, once what is in flight is answered`)
-        resolve()
-      })
-    }
-    if (process.env.npm_command === undefined) return
-    const parent = process.ppid
-    const timer = setInterval(() => {
-      if (process.ppid === parent) return
-      clearInterval(timer)
-      log.info('npm has ended: stopping, once what is in flight is answered')
-      resolve()
-    }, PARENT_POLL_MS).unref()
-  })
 }
 
 /** Says where the service is and what to try first. */
@@ -89,8 +65,6 @@ function announce({ url, services }: App, log: Logger): void {
   )
 }
 
-/** How often it is looked whether npm is still there, in milliseconds. */
-const PARENT_POLL_MS = 250
 const SUPPLIES_SHOWN = 20
 /** How long the last lines of the log may take to be written, in milliseconds. */
 const EXIT_DELAY_MS = 100

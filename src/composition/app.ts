@@ -130,6 +130,8 @@ function dependencyChecks(
   for (const [purpose, store] of Object.entries({ rateLimit: rateLimiter, stats: services.stats })) {
     if (store.status().kind !== 'memory') checks[`redis.${purpose}`] = () => ({ ...store.status() })
   }
-  if (auctionLog) checks.auctionLog = async () => ({ ...auctionLog.status(), strays: await countStrays(database) })
+  if (auctionLog) {
+    checks.auctionLog = async () => ({ ...(await auctionLog.status()), strays: await countStrays(database) })
+  }
   return checks
 }

@@ -8,9 +8,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import type { Services } from '../graphql/context.ts'
-import { readTotals } from '../history/read-totals.ts'
-import { createThreadedLog } from '../history/threaded-log.ts'
-import type { AuctionLog } from '../history/types.ts'
+import type { AuctionLogState } from '../history/types.ts'
 import type { Logger } from '../log.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
 import { createRedisRateLimiter } from '../rate-limit/redis.ts'
@@ -27,15 +25,17 @@ import { createStatsFeed } from '../stats/feed.ts'
 import { createMemoryStatsStore } from '../stats/memory.ts'
 import { createRedisStatsStore } from '../stats/redis.ts'
 import type { StatsChanges, StatsStore } from '../stats/types.ts'
+import { openAuctionLog } from './auction-log.ts'
 import { openHistory } from './history.ts'
 import { createRecorder } from './recorder.ts'
+import { readTotals } from './restore-statistics.ts'
 
 /** Everything behind the API, with what operators are told of it. */
 export interface OpenServices {
   readonly services: Services
   readonly rateLimiter: RateLimiter
   /** Undefined where auctions are not logged. */
-  readonly auctionLog: AuctionLog | undefined
+  readonly auctionLog: AuctionLogState | undefined
   dispose(): Promise<void>
 }
 
@@ -82,10 +82,19 @@ export async function openServices({ config, database, log }: ServicesDependenci
       ? createRedisStatsChanges({ connection: redis.stats })
       : createMemoryStatsChanges()
     disposer.add(() => changes.dispose())
+    const statsUrl = statsUrlOf(config)
+    const auctionLog = openAuctionLog({
+      config,
+      database,
+      redis: redis.stats && statsUrl ? { connection: redis.stats, url: statsUrl } : undefined,
+      log,
+    })
+    disposer.add(() => auctionLog?.dispose())
     const stats: StatsStore = redis.stats
       ? createRedisStatsStore({
           connection: redis.stats,
           changes,
+          log: auctionLog?.parts,
           onError: (error) => log.error({ err: error }, 'counting in Redis met an error'),
         })
       : await openMemoryStats(config, database, changes)
@@ -98,12 +107,10 @@ export async function openServices({ config, database, log }: ServicesDependenci
     })
     disposer.add(() => feed.dispose())
 
-    const auctionLog = config.auctionLog === 'off' ? undefined : openAuctionLog(database, log)
-    disposer.add(() => auctionLog?.dispose())
     const auctioneer = createAuctioneer({
       catalog,
       rateLimiter,
-      recorder: createRecorder({ stats, auctionLog, log }),
+      recorder: createRecorder({ stats, auctionLog: auctionLog?.recorder, log }),
       bidderClient: createSimulatedBidders({
         latencyFactor: config.simulatedLatencyFactor,
         noBidProbability: config.noBidProbability,
@@ -122,7 +129,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
     return {
       services: { auctioneer, soldOnce, catalog, stats, feed, history, prisma },
       rateLimiter,
-      auctionLog,
+      auctionLog: auctionLog?.state,
       dispose: () => disposer.dispose(),
     }
   } catch (error) {
@@ -139,11 +146,15 @@ interface RedisConnections {
 /** One connection for each purpose; purposes that name the same Redis share one. */
 function connectRedis(config: Config): RedisConnections {
   const rateLimitUrl = config.redisRateLimitUrl ?? config.redisUrl
-  const statsUrl = config.redisStatsUrl ?? config.redisUrl
+  const statsUrl = statsUrlOf(config)
   const rateLimit = rateLimitUrl && createRedis({ url: rateLimitUrl, name: 'auction-rate-limit' })
   if (rateLimit && rateLimitUrl === statsUrl) return { rateLimit, stats: rateLimit }
   const stats = statsUrl && createRedis({ url: statsUrl, name: 'auction-stats' })
   return { ...(rateLimit && { rateLimit }), ...(stats && { stats }) }
+}
+
+function statsUrlOf(config: Config): string | undefined {
+  return config.redisStatsUrl ?? config.redisUrl
 }
 
 /** What it means that a connection is lost, for the log. */
@@ -190,20 +201,6 @@ async function openMemoryStats(config: Config, database: Database, changes: Stat
   return stats
 }
 
-function openAuctionLog({ connectionString, embedded }: Database, log: Logger): AuctionLog {
-  return createThreadedLog({
-    connectionString,
-    embedded,
-    batchMax: embedded ? EMBEDDED_LOG_BATCH_MAX : LOG_BATCH_MAX,
-    onError: (message) => log.error(message),
-    onRecovery: () => log.info('auctions are logged again'),
-  })
-}
-
-/** Auctions that are logged in one transaction: the more, the less each adds to the statistics of its hour. */
-const LOG_BATCH_MAX = 10_000
-/** The embedded database answers nobody else meanwhile. */
-const EMBEDDED_LOG_BATCH_MAX = 1_000
 /** How long a start waits for Redis, in milliseconds. */
 const REDIS_WAIT_MS = 2000
 const SYSTEM_CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }

@@ -14,6 +14,7 @@ export interface LoggedAuction extends Omit<Auction, 'winner' | 'responses'> {
 export interface AuctionLog extends AuctionRecorder, AuctionLogState {
   /** Takes one auction on its way to the store. Never waits, never throws. */
   record(auction: Auction): void
+  status(): AuctionLogStatus
   dispose(): Promise<void>
 }
 

@@ -3,7 +3,7 @@ import { Server as TcpServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import type { Services } from '../graphql/context.ts'
-import type { AuctionLog } from '../history/types.ts'
+import type { AuctionLogState } from '../history/types.ts'
 import type { Logger } from '../log.ts'
 import type { Health } from './health.ts'
 import type { GraphQLWebSocket } from './websocket.ts'
@@ -15,7 +15,7 @@ export interface ShutdownDependencies {
   readonly http: Server
   readonly webSocket: GraphQLWebSocket
   readonly services: Pick<Services, 'auctioneer' | 'soldOnce' | 'feed' | 'stats'>
-  readonly auctionLog: Pick<AuctionLog, 'pending' | 'flush'> | undefined
+  readonly auctionLog: Pick<AuctionLogState, 'pending' | 'flush'> | undefined
 }
 
 export interface ShutdownReport {

@@ -1,0 +1,50 @@
+import { defineCommand } from 'citty'
+import { logBatchMax, tellChange } from '../composition/auction-log.ts'
+import { parseConfig } from '../config.ts'
+import { assertMigrated } from '../db/migrations.ts'
+import { openShipper } from '../history/open-shipper.ts'
+import type { ShipperProgress } from '../history/shipper.ts'
+import { createLog } from '../log.ts'
+import { runCommand } from './command-error.ts'
+import { stopSignal } from './stop-signal.ts'
+
+export const workerCommand = defineCommand({
+  meta: {
+    name: 'worker',
+    description: 'Bring logged auctions from Redis into the database until Ctrl-C, where no other process does.',
+  },
+  run: () =>
+    runCommand(async () => {
+      const { databaseUrl, redisStatsUrl, redisUrl, logLevel } = parseConfig(process.env)
+      const statsUrl = redisStatsUrl ?? redisUrl
+      if (databaseUrl === undefined || statsUrl === undefined) {
+        const remedy = 'without them `auction serve` logs by itself'
+        throw new WorkerError(`a worker stands between servers: set DATABASE_URL and REDIS_URL; ${remedy}.`)
+      }
+      if (statsUrl.includes(',')) {
+        throw new WorkerError('on a Redis Cluster each service logs by itself: there is nothing for a worker to do.')
+      }
+      await assertMigrated({ connectionString: databaseUrl })
+      const log = createLog(logLevel)
+      const stopped = stopSignal(log, 'once the batch under way is written')
+      let progress: ShipperProgress | undefined
+      const shipper = await openShipper({
+        redisUrl: statsUrl,
+        connectionString: databaseUrl,
+        embedded: false,
+        batchMax: logBatchMax(false),
+        onProgress: (newest) => {
+          tellChange(log, progress, newest)
+          progress = newest
+        },
+      })
+      await stopped
+      await shipper.dispose()
+      log.info({ shipped: progress?.shipped ?? 0 }, 'stopped')
+      log.flush()
+    }),
+})
+
+class WorkerError extends Error {
+  readonly code = 'WORKER_NOT_NEEDED'
+}
