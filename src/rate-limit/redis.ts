@@ -28,20 +28,23 @@ interface Waiting {
  *
  * Each process also keeps a window of its own, in which it counts every request that it let pass, on Redis's word or on
  * its own. From that it refuses a key that is over its limit without asking Redis; and when Redis is away or slower than
- * `SHARED_DEADLINE_MS`, that window decides alone, so that nobody gets a fresh budget from a process that knows better.
+ * the deadline, that window decides alone, so that nobody gets a fresh budget from a process that knows better.
  * What other processes let pass during that time it cannot know: then the limit holds per process.
  *
  * A request that Redis answers too late may be counted there although this process refused it: stricter, never laxer.
  * @param now a monotonic clock in milliseconds
+ * @param deadlineMs the longest that Redis may take for a decision
  */
 export function createRedisRateLimiter({
   connection,
   policy,
   now = () => performance.now(),
+  deadlineMs = SHARED_DEADLINE_MS,
 }: {
   readonly connection: RedisConnection
   readonly policy: RateLimitPolicy
   readonly now?: () => number
+  readonly deadlineMs?: number
 }): RateLimiter {
   const ask = createAsk(connection, policy)
   const window = createSlidingWindow(policy)
@@ -90,7 +93,7 @@ export function createRedisRateLimiter({
     let lastChance: NodeJS.Immediate | undefined
     const deadline = setTimeout(() => {
       lastChance = setImmediate(giveUp)
-    }, SHARED_DEADLINE_MS)
+    }, deadlineMs)
 
     const finish = (answers: readonly (number | undefined)[] | undefined) => {
       clearTimeout(deadline)
@@ -135,7 +138,7 @@ export function createRedisRateLimiter({
     connection.client.ping().then(
       () => {
         isProbing = false
-        isSlow = now() - startedAt > SHARED_DEADLINE_MS
+        isSlow = now() - startedAt > deadlineMs
       },
       () => {
         isProbing = false

@@ -158,8 +158,9 @@ export function randomCounts(length: number, supplies = 5): AuctionCount[] {
   }))
 }
 
-/** Compares a store with sums made in the simplest way there is. */
+/** Compares a store with sums made in the simplest way there is, once it has committed what a busy machine has made late. */
 export async function expectExactly(store: StatsStore, counts: readonly AuctionCount[]): Promise<void> {
+  expect(await store.flush(10_000)).toBe(0)
   const expected: Record<string, number> = {}
   const add = (name: string, amount: number) => {
     if (amount > 0) expected[name] = (expected[name] ?? 0) + amount

@@ -17,7 +17,7 @@ import {
 /** Shorter than what a commit may keep an auction waiting, longer than what the limiter waits. */
 const STANDSTILL_MS = 200
 /** A Redis that has written to its file what it answered: a kill loses nothing that was acknowledged. */
-const DURABLE = { appendonly: true, args: ['--appendfsync', 'always'] }
+const DURABLE = { appendonly: true }
 
 describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, through faults', () => {
   const shared = createTestBed()
