@@ -64,6 +64,7 @@ export function createShipper({ stream, store, countedStore, batchMax, onProgres
         position = last.position
         for (const { count } of rows) shipped += count
       }
+      if (last === undefined) position = await validPosition(position)
       await shipCounted()
       tell(false, undefined)
       await pause(beganAt + INTERVAL_MS - performance.now())
