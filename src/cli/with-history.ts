@@ -6,9 +6,10 @@ import type { AuctionHistory } from '../history/types.ts'
 
 /** Reads the log for a command, also beside a service that has the embedded database open. */
 export async function withHistory<T>(command: string, read: (history: AuctionHistory) => Promise<T>): Promise<T> {
-  const database = await openDatabase(parseConfig(process.env), { command })
+  const config = parseConfig(process.env)
+  const database = await openDatabase(config, { command })
   try {
-    return await read(openHistory(database))
+    return await read(openHistory({ config, database }))
   } catch (error) {
     throw isDatabaseUnavailable(error) ? unreachable(database.connectionString, error, database.embedded) : error
   } finally {

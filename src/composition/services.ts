@@ -125,7 +125,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
       : createMemoryAnswers()
     disposer.add(() => answers.dispose())
     const soldOnce = createSoldOnce({ auctioneer, catalog, answers })
-    const history = openHistory(database)
+    const history = openHistory({ config, database, onArchiveError: ({ message }) => log.error(message) })
     return {
       services: { auctioneer, soldOnce, catalog, stats, feed, history, prisma },
       rateLimiter,

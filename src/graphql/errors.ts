@@ -2,6 +2,7 @@ import { PothosValidationError } from '@pothos/core'
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
 import { isDatabaseUnavailable } from '../db/unavailable.ts'
 import { Prisma } from '../generated/prisma/client.ts'
+import { ArchiveError } from '../history/archive/archive-error.ts'
 import { HistoryError } from '../history/types.ts'
 import { StatsUnavailableError } from '../stats/types.ts'
 
@@ -94,6 +95,12 @@ export function toClientError(error: unknown, onUnexpected: (error: unknown) => 
   }
   if (cause instanceof HistoryError) {
     return new GraphQLError(cause.message, { ...options, extensions: { ...BAD_USER_INPUT, code: cause.code } })
+  }
+  if (cause instanceof ArchiveError) {
+    return new GraphQLError('An archived day cannot be read: the log says why, and other days can be asked for.', {
+      ...options,
+      extensions: { code: 'ARCHIVE_UNAVAILABLE', http: { status: 503 } },
+    })
   }
   if (cause instanceof StatsUnavailableError || isDatabaseUnavailable(cause)) {
     const [code, what] =

@@ -5,7 +5,7 @@ import { openFile } from '../../src/history/archive/read-file.ts'
 import { writeFile } from '../../src/history/archive/write-file.ts'
 import type { LoggedAuction } from '../../src/history/types.ts'
 import { createTestFolder } from '../support/embedded-database.ts'
-import { makeUpAuctions, readAuctions } from '../support/logged-auctions.ts'
+import { inTurn, makeUpAuctions, readAuctions } from '../support/logged-auctions.ts'
 
 const START_OF_DAY_MS = Date.UTC(2026, 7, 30)
 
@@ -94,10 +94,6 @@ describe('a day’s file', () => {
     expect(bytes / auctions.length).toBeLessThan(60)
   })
 })
-
-async function* inTurn(auctions: readonly LoggedAuction[]): AsyncGenerator<LoggedAuction> {
-  yield* auctions
-}
 
 function isSame(a: LoggedAuction, b: LoggedAuction | undefined): boolean {
   return b !== undefined && JSON.stringify(a) === JSON.stringify({ ...a, ...b })

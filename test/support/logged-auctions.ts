@@ -1,7 +1,11 @@
 import { createAuctionIds } from '../../src/auction/auction-id.ts'
 import type { BidderResponse } from '../../src/bidders/types.ts'
+import { draftPath, fileOf, publish } from '../../src/history/archive/archive-dir.ts'
+import { dayOf } from '../../src/history/archive/day.ts'
 import { readAll } from '../../src/history/archive/read-file.ts'
+import { writeFile } from '../../src/history/archive/write-file.ts'
 import type { LoggedAuction } from '../../src/history/types.ts'
+import { compareIds } from '../../src/id-order.ts'
 import { createRandom, type Random } from '../../src/random.ts'
 import { query } from './postgres.ts'
 
@@ -58,6 +62,24 @@ export async function insertAuctions(
   for (let at = 0; at < auctions.length; at += ROWS_PER_STATEMENT) {
     await query(url, INSERT, [JSON.stringify(auctions.slice(at, at + ROWS_PER_STATEMENT).map(toRow))])
   }
+}
+
+/** Makes files of auctions as the archive does, one for each day. */
+export async function archiveAuctions(
+  directory: string,
+  auctions: readonly LoggedAuction[],
+  version = 1,
+): Promise<void> {
+  for (const day of new Set(auctions.map(({ startedAtMs }) => dayOf(startedAtMs)))) {
+    const file = fileOf(directory, day, version)
+    const ofDay = auctions.filter(({ startedAtMs }) => dayOf(startedAtMs) === day)
+    const inOrder = ofDay.toSorted((a, b) => compareIds(a.supplyId, b.supplyId) || (a.id < b.id ? 1 : -1))
+    await publish(file, await writeFile(draftPath(file), inTurn(inOrder)))
+  }
+}
+
+export async function* inTurn(auctions: readonly LoggedAuction[]): AsyncGenerator<LoggedAuction> {
+  yield* auctions
 }
 
 /** All auctions of an archive's file, in its order. */

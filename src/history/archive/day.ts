@@ -22,10 +22,3 @@ export function isPast(day: Day, days: number, nowMs: number): boolean {
 export function partitionOf(day: Day): string {
   return `auction_log_${day.replaceAll('-', '')}`
 }
-
-/** When an auction's id was made, in milliseconds since 1970; undefined where it is no UUIDv7. */
-export function timeOfId(id: string): number | undefined {
-  return UUID_V7.test(id) ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
-}
-
-const UUID_V7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/i

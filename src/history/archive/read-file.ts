@@ -1,5 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, type RowGroup } from 'hyparquet'
+import {
+  type AsyncBuffer,
+  type ColumnMetaData,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetRead,
+  type RowGroup,
+} from 'hyparquet'
 import type { LoggedAuction } from '../types.ts'
 import { COLUMNS, PARSERS, toAuction } from './columns.ts'
 
@@ -56,15 +63,24 @@ export async function openFile(path: string, known?: FileMetaData): Promise<Open
   }
 }
 
+/** What a file says of a column, or of a list's elements, in a row group. */
+export function columnOf({ parquet }: FileGroup, name: string): ColumnMetaData {
+  const chunk = parquet.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === name)
+  if (!chunk?.meta_data) throw new Error(`the file has no column ${name}`)
+  return chunk.meta_data
+}
+
+/** The rows of a row group in portions that take some ten milliseconds to read, in between which others have their turn. */
+export function* portionsOf({ start, end }: FileGroup): Generator<[start: number, end: number]> {
+  for (let at = start; at < end; at += PORTION_ROWS) yield [at, Math.min(at + PORTION_ROWS, end)]
+}
+
 /** All auctions of a file, in its order. */
 export async function* readAll(path: string): AsyncGenerator<LoggedAuction> {
   const file = await openFile(path)
   try {
-    for (const { start, end } of file.groups) {
-      for (let at = start; at < end; at += AUCTIONS_AT_ONCE) {
-        yield* await file.readAuctions(at, Math.min(at + AUCTIONS_AT_ONCE, end))
-      }
-    }
+    for (const group of file.groups)
+      for (const [start, end] of portionsOf(group)) yield* await file.readAuctions(start, end)
   } finally {
     await file.dispose()
   }
@@ -95,5 +111,4 @@ function toGroups({ row_groups: parquetGroups }: FileMetaData): FileGroup[] {
   })
 }
 
-/** How many auctions are in memory while all are read. */
-const AUCTIONS_AT_ONCE = 2_500
+const PORTION_ROWS = 2_500
