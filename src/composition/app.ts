@@ -3,6 +3,7 @@ import { type Database, openDatabase, SERVE_COMMAND } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import { createOperations } from '../graphql/operations.ts'
 import { createSchema } from '../graphql/schema/index.ts'
+import { inTime } from '../in-time.ts'
 import type { Logger } from '../log.ts'
 import { createFastLane } from '../server/fast-lane.ts'
 import { createFrontDoor } from '../server/front-door.ts'
@@ -99,15 +100,21 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
   }
 }
 
-/** Rows that belong to no day that there is a partition for: an operator is to look where they come from. */
-async function countStrays({ prisma }: Database): Promise<number> {
-  const [row] = await prisma.$queryRaw<[{ strays: number }]>`
+/**
+ * Rows that belong to no day that there is a partition for: an operator is to look where they come from. Nothing where the
+ * database does not say, which is not to hide what the log knows by itself.
+ */
+async function straysOf({ prisma }: Database): Promise<{ readonly strays?: number }> {
+  const counting = prisma.$queryRaw<[{ strays: number }]>`
     SELECT count(*)::int AS strays FROM (SELECT FROM auction_log_default LIMIT ${STRAYS_MAX}) AS strays`
-  return row.strays
+  const [row] = await inTime(counting, STRAYS_TIMEOUT_MS).catch(() => [])
+  return row ?? {}
 }
 
 /** No more are counted. */
 const STRAYS_MAX = 1000
+/** Less than a dependency may take to say how it is, in milliseconds. */
+const STRAYS_TIMEOUT_MS = 500
 
 /** What `/readyz` asks: the database, the catalogue, and Redis by purpose where there is one. */
 function dependencyChecks(
@@ -131,7 +138,10 @@ function dependencyChecks(
     if (store.status().kind !== 'memory') checks[`redis.${purpose}`] = () => ({ ...store.status() })
   }
   if (auctionLog) {
-    checks.auctionLog = async () => ({ ...(await auctionLog.status()), strays: await countStrays(database) })
+    checks.auctionLog = async () => {
+      const [status, strays] = await Promise.all([auctionLog.status(), straysOf(database)])
+      return { ...status, ...strays }
+    }
   }
   return checks
 }

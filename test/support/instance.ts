@@ -22,11 +22,18 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null
 }
 
+export interface DependencyReadiness {
+  readonly status: string
+  readonly pendingCounts?: number
+  readonly pendingAuctions?: number
+  readonly error?: string
+}
+
 /** What /readyz answers, with its HTTP status. */
 export interface Readiness {
   readonly httpStatus: number
   readonly status: string
-  readonly dependencies: Readonly<Record<string, { status: string; pendingCounts?: number; error?: string }>>
+  readonly dependencies: Readonly<Record<string, DependencyReadiness>>
 }
 
 /** An `auction serve` process of a test's own. */
