@@ -260,6 +260,24 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
     await expectLogged(auctions)
   })
 
+  it.runIf(available)('should not grow by adding to the same hour again and again, without a vacuum', async () => {
+    const log = openLog()
+    let batches = 0
+    const write = async (count: number) => {
+      for (const end = batches + count; batches < end; batches += 1) {
+        await log.write(batchOf(`${batches}`, randomAuctions(60, { from: TODAY, hours: 1, seed: batches + 1 })))
+      }
+    }
+    const size = async () => {
+      const sizes = `SELECT sum(pg_relation_size(oid))::int AS bytes FROM pg_class WHERE relname ~ '_(stats_hourly|writers)'`
+      return Number((await rows(sizes))[0]?.bytes)
+    }
+    await write(30)
+    const before = await size()
+    await write(90)
+    expect(await size()).toBeLessThanOrEqual(before + 5 * 8192)
+  })
+
   it.runIf(available)('should give the statistics back as they were counted', async () => {
     const auctions = randomAuctions(500, { from: TODAY, supplyIds: ODD_IDS.filter((id) => id !== ''), hours: 5 })
     await openLog().write(batchOf('1', auctions))

@@ -28,11 +28,10 @@ describe('createMemoryStatsStore', () => {
 
   it('should know supplies that it restored, among those that come since', async () => {
     const store = createMemoryStatsStore({ changes: { publish: () => {} } })
-    store.record({ ...request, supplyId: 'b' })
     for (const supplyId of ['c', 'a'])
       store.restore({ supplyId, countries: [{ country: 'US', requests: 3 }], bidders: [] })
-    store.record({ ...request, supplyId: 'c' })
-    store.record({ ...request, supplyId: 'd' })
+    expect(await store.supplyIds({ first: 10 })).toEqual(['a', 'c'])
+    for (const supplyId of ['b', 'c', 'd']) store.record({ ...request, supplyId })
     expect(await store.supplyIds({ first: 10 })).toEqual(['a', 'b', 'c', 'd'])
     expect(await store.totals(['a', 'b', 'c', 'd'])).toEqual([3, 1, 4, 1])
   })
