@@ -18,6 +18,8 @@ export interface ListSize {
   readonly sizeOf?: (field: FieldNode) => number | undefined
   /** Whether the items are rows of their own, not parts of the value that holds them. */
   readonly isRows: boolean
+  /** How many items count as one row, where it is several: such as have few values and nothing below them. */
+  readonly itemsPerRow?: number
 }
 
 /** A page of rows: `max` at most, and as many as `sizedBy` asks for. */

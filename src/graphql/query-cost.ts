@@ -111,7 +111,7 @@ function createCosts(
     const items = size ? itemsOf(size, node) : field && isList(field) ? INTROSPECTION_LIST_ITEMS : 1
     return {
       values: 1 + items * within.values,
-      rows: items * ((size?.isRows ? 1 : 0) + within.rows),
+      rows: items * ((size?.isRows ? 1 / (size.itemsPerRow ?? 1) : 0) + within.rows),
       returnsTo: within.returnsTo,
     }
   }
@@ -137,7 +137,7 @@ function refusalOf({ values, rows, returnsTo }: Cost): string | undefined {
 }
 
 function shown(count: number): string {
-  return count > 1e9 ? 'far too many' : String(count)
+  return count > 1e9 ? 'far too many' : String(Math.ceil(count))
 }
 
 function add(a: Cost, b: Cost): Cost {

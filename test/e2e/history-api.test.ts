@@ -3,6 +3,7 @@ import type { LoggedAuction } from '../../src/history/types.ts'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 import { dataOf, execute } from '../support/graphql.ts'
 import { logAuctions, loggedAuction } from '../support/logged.ts'
+import { readmeBlocks } from '../support/readme.ts'
 
 const at = (minute: number) => Date.parse('2026-03-10T11:00:00Z') + minute * 60_000
 
@@ -263,4 +264,13 @@ describe('statsHistory', () => {
     expect(errors?.[0]?.message).toMatch(message)
     expect(errors?.[0]?.extensions?.code).toBe(code)
   })
+})
+
+it('should answer what the README asks', async () => {
+  const [query = '', ...others] = await readmeBlocks('### History', 'graphql')
+  expect(others).toEqual([])
+  const { id } = AUCTIONS[0] as LoggedAuction
+  const data = await dataOf<Record<string, unknown>>(app.graphql, query, { id })
+  expect(data).toMatchObject({ auctions: { nodes: [] }, auction: { winnerId: null } })
+  expect(data.statsHistory).toHaveLength(48)
 })

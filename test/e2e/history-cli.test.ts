@@ -4,6 +4,7 @@ import { createTestFolder } from '../support/embedded-database.ts'
 import { type Instance, runAuctionCommand, startInstance } from '../support/instance.ts'
 import { logAuctions, loggedAuction } from '../support/logged.ts'
 import { makeMigratedDataDir } from '../support/migrated-data-dir.ts'
+import { readmeBlocks } from '../support/readme.ts'
 import { createTestBed } from '../support/topology.ts'
 
 const SOLD = loggedAuction('2026-03-10T11:10:00.120Z', 'news', 'US', {
@@ -118,4 +119,15 @@ describe('auction show, beside a service on the same data folder', () => {
     )
     expect(await refusalOf(['show', id, id])).toMatch(/^error: \S+ is not an option of this command\./)
   })
+})
+
+it('should run what the README names', async () => {
+  const [block = ''] = await readmeBlocks('### History', 'sh')
+  const commands = block.trim().split('\n')
+  expect(commands).toHaveLength(3)
+  for (const command of commands) {
+    const [npx, auction, ...args] = command.replace('"$ID"', SOLD.id).split(' ')
+    expect([npx, auction]).toEqual(['npx', 'auction'])
+    expect((await runAuctionCommand(args, env)).split('\n').length).toBeGreaterThan(5)
+  }
 })

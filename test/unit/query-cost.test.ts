@@ -59,6 +59,10 @@ describe('the cost of a query', () => {
     ['fragments that are spread once', fragments(1, 3)],
     ['a page of receipts', `{ auctions(first: 100) { nodes { ${RECEIPT} } edges { cursor } } }`],
     ['a whole history of any size', `query ($from: DateTime!) { statsHistory(from: $from, ${TO_DAY}) { ${BUCKET} } }`],
+    [
+      'a history of any size beside a page of auctions',
+      `{ statsHistory(${YEAR}, groupBy: [SUPPLY]) { start requests } auctions { nodes { ${RECEIPT} } } }`,
+    ],
     ['histories whose sizes are written out', `{ ${aliases(15, `statsHistory(${YEAR}) { ${BUCKET} }`)} }`],
     [
       'histories of those that are named',
@@ -78,21 +82,21 @@ describe('the cost of a query', () => {
     ],
     ['fragments that multiply', fragments(60, 6)],
     [
-      'two histories of any size',
-      `query ($to: DateTime!) { ${aliases(2, 'statsHistory(from: "2026-01-01T00:00:00Z", to: $to, granularity: DAY) { start }')} }`,
+      'three histories of any size',
+      `query ($to: DateTime!) { ${aliases(3, 'statsHistory(from: "2026-01-01T00:00:00Z", to: $to, granularity: DAY) { start }')} }`,
     ],
     [
-      'two histories of any granularity',
-      `query ($by: Granularity!) { ${aliases(2, 'statsHistory(from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", granularity: $by) { start }')} }`,
+      'three histories of any granularity',
+      `query ($by: Granularity!) { ${aliases(3, 'statsHistory(from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z", granularity: $by) { start }')} }`,
     ],
-    ['two histories of whatever supplies', `{ ${aliases(2, `statsHistory(${YEAR}, groupBy: [SUPPLY]) { start }`)} }`],
+    ['three histories of whatever supplies', `{ ${aliases(3, `statsHistory(${YEAR}, groupBy: [SUPPLY]) { start }`)} }`],
     [
-      'two histories by a variable',
-      `query ($by: [StatsDimension!]) { ${aliases(2, `statsHistory(${YEAR}, groupBy: $by) { start }`)} }`,
+      'three histories by a variable',
+      `query ($by: [StatsDimension!]) { ${aliases(3, `statsHistory(${YEAR}, groupBy: $by) { start }`)} }`,
     ],
     [
       'histories of many that are named',
-      `{ ${aliases(10, `statsHistory(${YEAR}, groupBy: [SUPPLY, COUNTRY], supplyIds: ["a", "b", "c"], countries: "US") { start }`)} }`,
+      `{ ${aliases(10, `statsHistory(${YEAR}, groupBy: [SUPPLY, COUNTRY], supplyIds: ["a", "b", "c", "d", "e", "f"], countries: "US") { start }`)} }`,
     ],
   ])('should refuse %s for its rows, at once', (_name, query) => {
     const startedAt = performance.now()

@@ -61,7 +61,7 @@ builder.queryField('statsHistory', (t) =>
       countries: t.arg({ type: ['CountryCode'], description: 'Of these alone.' }),
       groupBy: t.arg({ type: [StatsDimensionType] }),
     },
-    extensions: page({ max: BUCKETS_MAX, sizeOf: bucketsOf }),
+    extensions: page({ max: BUCKETS_MAX, sizeOf: bucketsOf, itemsPerRow: 2 }),
     resolve: async (_parent, { from, to, granularity, supplyIds, bidderIds, countries, groupBy }, context) => {
       const buckets = await readBuckets(context.services.history, {
         fromMs: from.getTime(),
