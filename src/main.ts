@@ -32,6 +32,7 @@ const main = defineCommand({
     show: () => import('./cli/show.ts').then(({ showCommand }) => strictCommand(showCommand)),
     prepare: () => import('./cli/prepare.ts').then(({ prepareCommand }) => strictCommand(prepareCommand)),
     archive: () => import('./cli/archive.ts').then(({ archiveCommand }) => strictCommand(archiveCommand)),
+    reconcile: () => import('./cli/reconcile.ts').then(({ reconcileCommand }) => strictCommand(reconcileCommand)),
     worker: () => import('./cli/worker.ts').then(({ workerCommand }) => strictCommand(workerCommand)),
     migrate: () => import('./cli/migrate.ts').then(({ migrateCommand }) => strictCommand(migrateCommand)),
   },

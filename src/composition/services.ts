@@ -8,6 +8,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import type { Services } from '../graphql/context.ts'
+import { readTotals } from '../history/read-totals.ts'
 import type { AuctionLogState } from '../history/types.ts'
 import type { Logger } from '../log.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
@@ -28,7 +29,6 @@ import type { StatsChanges, StatsStore } from '../stats/types.ts'
 import { openAuctionLog } from './auction-log.ts'
 import { openHistory } from './history.ts'
 import { createRecorder } from './recorder.ts'
-import { readTotals } from './restore-statistics.ts'
 
 /** Everything behind the API, with what operators are told of it. */
 export interface OpenServices {

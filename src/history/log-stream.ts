@@ -15,6 +15,8 @@ export interface LogStream {
   /** What was counted of rows that were given up, under a name: the same each time, until it is deleted. */
   takeCounted(): Promise<NamedCounted | undefined>
   deleteCounted(): Promise<void>
+  /** Whether there is anything that was counted so and is not in the database. */
+  hasCounted(): Promise<boolean>
   size(): Promise<StreamSize>
 }
 
@@ -59,6 +61,9 @@ export function createLogStream({ client }: Pick<RedisConnection, 'client'>): Lo
     },
     async deleteCounted() {
       await client.del(COUNTED_DRAINING_KEY)
+    },
+    async hasCounted() {
+      return (await client.exists(COUNTED_KEY, COUNTED_DRAINING_KEY)) > 0
     },
     async size() {
       const [entries, bytes] = await Promise.all([client.xlen(STREAM_KEY), client.get(STREAM_BYTES_KEY)])

@@ -2,7 +2,7 @@ import { createRedis } from '../redis/connect.ts'
 import { createLogStream } from './log-stream.ts'
 import { createPostgresLogStore } from './postgres-store.ts'
 import { createShipper, type Shipper, type ShipperOptions } from './shipper.ts'
-import { STREAM_KEY } from './stream-keys.ts'
+import { STREAM_WRITER } from './stream-keys.ts'
 
 export interface OpenShipperOptions extends Pick<ShipperOptions, 'onProgress' | 'batchMax'> {
   readonly redisUrl: string
@@ -17,8 +17,8 @@ export async function openShipper(options: OpenShipperOptions): Promise<Shipper>
   await redis.whenUp(REDIS_WAIT_MS)
   const shipper = createShipper({
     stream: createLogStream(redis),
-    store: createPostgresLogStore({ connectionString, embedded, writer: `redis:${STREAM_KEY}` }),
-    countedStore: createPostgresLogStore({ connectionString, embedded, writer: `redis:${STREAM_KEY}:counted` }),
+    store: createPostgresLogStore({ connectionString, embedded, writer: STREAM_WRITER }),
+    countedStore: createPostgresLogStore({ connectionString, embedded, writer: `${STREAM_WRITER}:counted` }),
     batchMax,
     onProgress,
   })

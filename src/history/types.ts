@@ -71,6 +71,23 @@ export interface LogBatch {
   readonly givenUp: ReadonlyMap<number, number>
 }
 
+/** What a supply's auctions of all hours come to, each bidder's by the country of its requests. */
+export interface SupplyTotals {
+  readonly supplyId: string
+  readonly countries: readonly { readonly country: string; readonly requests: number }[]
+  readonly bidders: readonly BidderTotals[]
+}
+
+export interface BidderTotals {
+  readonly country: string
+  readonly bidderId: string
+  readonly wins: number
+  readonly losses: number
+  readonly noBids: number
+  readonly timeouts: number
+  readonly revenueMicros: number
+}
+
 /** Where logged auctions are read. */
 export interface AuctionHistory {
   /** Undefined where there is none of this id. */

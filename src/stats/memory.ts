@@ -1,7 +1,8 @@
 import QuickLRU from 'quick-lru'
+import type { SupplyTotals } from '../history/types.ts'
 import { compareIds } from '../id-order.ts'
 import { createPackedTallies } from './packed-tallies.ts'
-import type { AuctionCount, StatsChanges, StatsStore, SupplyStats, SupplyTotals } from './types.ts'
+import type { AuctionCount, StatsChanges, StatsStore, SupplyStats } from './types.ts'
 
 /** The statistics of a service that is one process: gone when it ends, where nobody restores them from elsewhere. */
 export interface MemoryStatsStore extends StatsStore {

@@ -1,6 +1,7 @@
 import type { BidderOutcome } from '../bidders/types.ts'
+import type { SupplyTotals } from '../history/types.ts'
 import { compareIds } from '../id-order.ts'
-import type { AuctionCount, BidderStats, CountryRequests, SupplyStats, SupplyTotals } from './types.ts'
+import type { AuctionCount, BidderStats, CountryRequests, SupplyStats } from './types.ts'
 
 /**
  * The counters of many supplies, in typed arrays: a million supplies are a few thousand objects, which a garbage

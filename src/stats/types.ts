@@ -31,13 +31,6 @@ export interface BidderStats {
   readonly revenueMicros: number
 }
 
-/** What a supply's statistics were, each bidder's by the country of its requests, to go on from. */
-export interface SupplyTotals {
-  readonly supplyId: string
-  readonly countries: readonly CountryRequests[]
-  readonly bidders: readonly (BidderStats & { readonly country: string })[]
-}
-
 /** Where requests and outcomes are counted: an `AuctionRecorder` that can be read. */
 export interface StatsStore {
   /**

@@ -1,0 +1,16 @@
+import type { RedisConnection } from '../redis/connect.ts'
+import { statsKey } from '../stats/redis-keys.ts'
+import type { StatsChanges } from '../stats/types.ts'
+import type { CounterDifference } from './counters.ts'
+
+/** Adds to each counter what it lacks, so that what is counted meanwhile stays counted. */
+export async function mendCounters(
+  { client }: Pick<RedisConnection, 'client'>,
+  changes: Pick<StatsChanges, 'publish'>,
+  differences: readonly CounterDifference[],
+): Promise<void> {
+  for (const { supplyId, field, counted, logged } of differences) {
+    await client.hincrby(statsKey(supplyId), field, logged - counted)
+    changes.publish([supplyId])
+  }
+}
