@@ -19,6 +19,10 @@ const VARIABLES = {
   PORT: variable(wholeNumber(0, 65_535), 'The TCP port to listen on; 0 takes a free one.', 4000),
   HOST: variable(SOME_TEXT, 'The address to listen on; 0.0.0.0 for every IPv4 interface.', '127.0.0.1'),
   DATABASE_URL: variable(url('postgresql:', 'postgres:'), 'A PostgreSQL server. Unset: the embedded one.'),
+  DATABASE_READ_URL: variable(
+    url('postgresql:', 'postgres:'),
+    'A replica of DATABASE_URL’s server, for the history. Unset: it is read from that itself.',
+  ),
   DATA_DIR: variable(SOME_TEXT, 'Where the embedded PostgreSQL keeps its files.', '.data'),
   REDIS_URL: variable(
     clusterUrl('redis:', 'rediss:'),

@@ -8,11 +8,13 @@ import type { AuctionHistory } from '../history/types.ts'
 export async function withHistory<T>(command: string, read: (history: AuctionHistory) => Promise<T>): Promise<T> {
   const config = parseConfig(process.env)
   const database = await openDatabase(config, { command })
+  const { readHistory, dispose } = openHistory({ config, database })
   try {
-    return await read(openHistory({ config, database }))
+    return await read(readHistory(() => {}))
   } catch (error) {
     throw isDatabaseUnavailable(error) ? unreachable(database.connectionString, error, database.embedded) : error
   } finally {
+    await dispose()
     await database.dispose()
   }
 }

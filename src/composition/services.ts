@@ -126,8 +126,9 @@ export async function openServices({ config, database, log }: ServicesDependenci
     disposer.add(() => answers.dispose())
     const soldOnce = createSoldOnce({ auctioneer, catalog, answers })
     const history = openHistory({ config, database, onArchiveError: ({ message }) => log.error(message) })
+    disposer.add(() => history.dispose())
     return {
-      services: { auctioneer, soldOnce, catalog, stats, feed, history, prisma },
+      services: { auctioneer, soldOnce, catalog, stats, feed, readHistory: history.readHistory, prisma },
       rateLimiter,
       auctionLog: auctionLog?.state,
       dispose: () => disposer.dispose(),

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Auctioneer } from '../auction/auctioneer.ts'
 import type { Catalog } from '../catalog/types.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
+import type { HistoryReader } from '../history/replica.ts'
 import type { AuctionHistory } from '../history/types.ts'
 import type { SoldOnce } from '../sold-once/sold-once.ts'
 import type { StatsFeed } from '../stats/feed.ts'
@@ -15,7 +16,7 @@ export interface Services {
   readonly catalog: Catalog
   readonly stats: StatsStore
   readonly feed: StatsFeed
-  readonly history: AuctionHistory
+  readonly readHistory: HistoryReader
   readonly prisma: PrismaClient
 }
 
@@ -41,4 +42,11 @@ export interface GraphQLContext {
   extensions?: Record<string, unknown>
   /** Where the operation is heavy: what spreads it over the event loop's turns. */
   pace?: Pace
+}
+
+/** The log as this operation reads it; the response says so where the primary was asked for what a replica should answer. */
+export function historyOf(context: GraphQLContext): AuctionHistory {
+  return context.services.readHistory(() => {
+    context.extensions = { ...context.extensions, history: 'primary' }
+  })
 }

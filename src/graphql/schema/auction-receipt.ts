@@ -3,6 +3,7 @@ import { SEARCHED_DAYS } from '../../history/read-auctions.ts'
 import type { LoggedAuction } from '../../history/types.ts'
 import { toUnits } from '../../money.ts'
 import { builder, CONNECTION_PAGE, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../builder.ts'
+import { historyOf } from '../context.ts'
 import { badUserInput } from '../errors.ts'
 import { parts } from '../list-size.ts'
 import { checkPage, cursorOf, idOfCursor } from '../page.ts'
@@ -49,11 +50,11 @@ builder.queryField('auction', (t) =>
     nullable: true,
     description: 'The receipt of one auction, sold or not; null where there is none of this id.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: async (_parent, { id }, { services }) => {
+    resolve: async (_parent, { id }, context) => {
       if (timeOfAuctionId(id) === undefined) {
         throw badUserInput(`${JSON.stringify(id.slice(0, SHOWN_MAX))} is no auction's id, which is a UUIDv7.`)
       }
-      return (await services.history.auction(id)) ?? null
+      return (await historyOf(context).auction(id)) ?? null
     },
   }),
 )
@@ -76,12 +77,12 @@ builder.queryField('auctions', (t) =>
       after: t.arg.string(),
     },
     extensions: CONNECTION_PAGE,
-    resolve: async (_parent, { supplyId, bidderId, country, sold, from, to, first, after }, { services }) => {
+    resolve: async (_parent, { supplyId, bidderId, country, sold, from, to, first, after }, context) => {
       checkPage({ first })
       if (from && to && from >= to) {
         throw badUserInput(`from must be before to, and ${from.toISOString()} is not before ${to.toISOString()}.`)
       }
-      const { auctions, hasMore } = await services.history.auctions(
+      const { auctions, hasMore } = await historyOf(context).auctions(
         {
           supplyId: supplyId ?? undefined,
           bidderId: bidderId ?? undefined,

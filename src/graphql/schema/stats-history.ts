@@ -2,6 +2,7 @@ import { BUCKETS_MAX, NAMED_MAX, readBuckets } from '../../history/buckets.ts'
 import type { Granularity, StatsBucket, StatsDimension } from '../../history/types.ts'
 import { toUnits } from '../../money.ts'
 import { builder } from '../builder.ts'
+import { historyOf } from '../context.ts'
 import { bucketsOf } from '../history-size.ts'
 import { page } from '../list-size.ts'
 
@@ -63,7 +64,7 @@ builder.queryField('statsHistory', (t) =>
     },
     extensions: page({ max: BUCKETS_MAX, sizeOf: bucketsOf, itemsPerRow: 2 }),
     resolve: async (_parent, { from, to, granularity, supplyIds, bidderIds, countries, groupBy }, context) => {
-      const buckets = await readBuckets(context.services.history, {
+      const buckets = await readBuckets(historyOf(context), {
         fromMs: from.getTime(),
         toMs: to.getTime(),
         granularity,
