@@ -20,7 +20,21 @@ export function withArchive(history: AuctionHistory, archive: ArchiveReader): Au
         throw error
       }
     },
+    async stats(query) {
+      const endMs = query.granularity === 'MINUTE' ? await archive.endMs() : undefined
+      if (endMs !== undefined && query.fromMs < endMs) throw archivedMinutes(endMs)
+      return history.stats(query)
+    },
   }
+}
+
+/** Hours and days are kept in the database; minutes are added up from auctions, and would be zeros. */
+function archivedMinutes(endMs: number): HistoryError {
+  const end = new Date(endMs).toISOString()
+  return new HistoryError(
+    'RANGE_TOO_LARGE',
+    `Auctions before ${end} are archived: take HOUR, or begin by minute there.`,
+  )
 }
 
 /** Whether all that is archived is older than a page. */

@@ -82,6 +82,19 @@ describe('a history with an archive', () => {
     expect(archive.asked).toBe(1)
   })
 
+  it('should refuse statistics by minute of archived days, which are in the database by hour alone', async () => {
+    const history = withArchive(historyOf([], 100), archiveOf(AUCTIONS))
+    const endMs = (await archiveOf(AUCTIONS).endMs()) ?? 0
+    const query = { fromMs: endMs - 60_000, toMs: endMs + 60_000, groupBy: [], bucketsMax: 10 }
+
+    await expect(history.stats({ ...query, granularity: 'MINUTE' })).rejects.toMatchObject({
+      code: 'RANGE_TOO_LARGE',
+      message: expect.stringContaining(`Auctions before ${new Date(endMs).toISOString()} are archived: take HOUR`),
+    })
+    expect(await history.stats({ ...query, fromMs: endMs, granularity: 'MINUTE' })).toEqual([])
+    expect(await history.stats({ ...query, granularity: 'HOUR' })).toEqual([])
+  })
+
   it('should give what the database has before it says that nothing of the archive fits', async () => {
     const history = withArchive(historyOf(AUCTIONS.slice(0, 3), 100), archiveOf(AUCTIONS.slice(3), 0))
 
