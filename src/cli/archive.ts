@@ -64,7 +64,7 @@ async function* dueLines(options: ArchiveOptions): AsyncGenerator<string> {
   for (const step of await listDueSteps(options)) yield describeDue(step)
 }
 
-function describeStep(step: ArchiveStep, { coldDays }: ArchiveOptions): string {
+export function describeStep(step: ArchiveStep, { coldDays }: Pick<ArchiveOptions, 'coldDays'>): string {
   if (step.type === 'EXPIRED') return `${step.day}  past ${coldDays} days: ${basename(step.path)} was removed`
   const { day, moved, file } = step
   if (!file) return `${day}  no auctions: the partition was dropped`

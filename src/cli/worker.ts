@@ -1,10 +1,13 @@
 import { defineCommand } from 'citty'
 import { logBatchMax, tellChange } from '../composition/auction-log.ts'
-import { parseConfig } from '../config.ts'
+import { type Config, parseConfig } from '../config.ts'
+import { messageOf } from '../db/database-error.ts'
 import { assertMigrated } from '../db/migrations.ts'
+import { createDailyArchive } from '../history/archive/daily-archive.ts'
 import { openShipper } from '../history/open-shipper.ts'
 import type { ShipperProgress } from '../history/shipper.ts'
-import { createLog } from '../log.ts'
+import { createLog, type Logger } from '../log.ts'
+import { describeStep } from './archive.ts'
 import { runCommand } from './command-error.ts'
 import { stopSignal } from './stop-signal.ts'
 
@@ -15,7 +18,8 @@ export const workerCommand = defineCommand({
   },
   run: () =>
     runCommand(async () => {
-      const { databaseUrl, redisStatsUrl, redisUrl, logLevel } = parseConfig(process.env)
+      const config = parseConfig(process.env)
+      const { databaseUrl, redisStatsUrl, redisUrl, logLevel } = config
       const statsUrl = redisStatsUrl ?? redisUrl
       if (databaseUrl === undefined || statsUrl === undefined) {
         const remedy = 'without them `auction serve` logs by itself'
@@ -38,12 +42,29 @@ export const workerCommand = defineCommand({
           progress = newest
         },
       })
+      const archive = openArchive(config, databaseUrl, log)
       await stopped
+      await archive?.dispose()
       await shipper.dispose()
       log.info({ shipped: progress?.shipped ?? 0 }, 'stopped')
       log.flush()
     }),
 })
+
+/** Undefined where there is no folder for it. */
+function openArchive(config: Config, connectionString: string, log: Logger) {
+  const { archiveDir: directory, retentionWarmDays: warmDays, retentionColdDays: coldDays } = config
+  if (directory === undefined) return undefined
+  return createDailyArchive({
+    connectionString,
+    directory,
+    warmDays,
+    coldDays,
+    now: Date.now,
+    onStep: (step) => log.info(describeStep(step, { coldDays })),
+    onError: (error) => log.error(`not archived, and tried again in an hour: ${messageOf(error)}`),
+  })
+}
 
 class WorkerError extends Error {
   readonly code = 'WORKER_NOT_NEEDED'

@@ -15,6 +15,8 @@ export interface ArchiveOptions {
   readonly coldDays: number
   /** Milliseconds since 1970. */
   readonly nowMs: number
+  /** Ends it at once: the day under way stays in the database. */
+  readonly signal?: AbortSignal
 }
 
 /** What was done, one thing after the other. */
@@ -33,9 +35,11 @@ export type DueStep =
  * @throws ArchiveError where a day cannot be moved; it, and the days after it, stay in the database
  */
 export async function* archiveDueDays(options: ArchiveOptions): AsyncGenerator<ArchiveStep> {
-  const { directory, warmDays, coldDays, nowMs } = options
+  const { directory, warmDays, coldDays, nowMs, signal } = options
   checkRetention(options)
   const client = await connect(options)
+  const stop = () => void client.end().catch(() => {})
+  signal?.addEventListener('abort', stop)
   try {
     await takeTurn(client)
     await writing(directory, async () => {
@@ -59,6 +63,7 @@ export async function* archiveDueDays(options: ArchiveOptions): AsyncGenerator<A
     const [lost] = await lostFiles(directory)
     if (lost !== undefined) throw new ArchiveError('ARCHIVE_FILE_DAMAGED', lostMessage(directory, lost))
   } finally {
+    signal?.removeEventListener('abort', stop)
     await client.end().catch(() => {})
   }
 }
