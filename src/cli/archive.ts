@@ -28,6 +28,7 @@ export const archiveCommand = defineCommand({
       const database = await openDatabase(config, { command: 'auction archive' })
       const options: ArchiveOptions = {
         connectionString: database.connectionString,
+        embedded: database.embedded,
         directory,
         warmDays: config.retentionWarmDays,
         coldDays: config.retentionColdDays,

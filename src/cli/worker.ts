@@ -57,6 +57,7 @@ function openArchive(config: Config, connectionString: string, log: Logger) {
   if (directory === undefined) return undefined
   return createDailyArchive({
     connectionString,
+    embedded: false,
     directory,
     warmDays,
     coldDays,

@@ -30,7 +30,7 @@ describe.skipIf(!hasPostgres)('the archive', () => {
   })
 
   async function archive(connectionString: string, directory: string): Promise<void> {
-    const options = { connectionString, directory, ...RETENTION, nowMs: Date.now() }
+    const options = { connectionString, embedded: false, directory, ...RETENTION, nowMs: Date.now() }
     for await (const _step of archiveDueDays(options));
   }
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openPostgres } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrations.ts'
 import { createTestFolder } from '../support/embedded-database.ts'
-import { daysAgo, insertAuctions, makeUpAuctions } from '../support/logged-auctions.ts'
+import { daysAgo, insertAuctions, makeUpAuctions, readAuctions } from '../support/logged-auctions.ts'
 import { makeMigratedDataDir } from '../support/migrated-data-dir.ts'
 import { createTestDatabase, query, type TestDatabase } from '../support/postgres.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts'
@@ -42,6 +42,34 @@ describe('auction archive', { timeout: 2 * COMMAND_TIMEOUT_MS }, () => {
     directory = join(folder.path, 'archive')
   })
   afterEach(() => folder.dispose())
+
+  it('should archive the embedded database while others use it and leave', async () => {
+    const dataDir = join(folder.path, 'data')
+    await makeMigratedDataDir(dataDir)
+    const postgres = await openPostgres({ databaseUrl: undefined, dataDir }, { command: 'test' })
+    try {
+      const auctions = makeUpAuctions({ count: 20_000, startOfDayMs: DUE })
+      await insertAuctions(postgres.connectionString, auctions)
+      let isDone = false
+      const archiving = auction({ DATA_DIR: dataDir, ARCHIVE_DIR: directory }).finally(() => {
+        isDone = true
+      })
+      while (!isDone) await query(postgres.connectionString, 'SELECT 1')
+
+      expect(await archiving).toMatchObject({ code: 0, stderr: '' })
+      const archived = await readAuctions(join(directory, `auctions-${DAY}.parquet`))
+      const ids = auctions.map(({ id }) => id).sort()
+      expect(
+        archived
+          .map(({ id }) => id)
+          .sort()
+          .findIndex((id, index) => id !== ids[index]),
+      ).toBe(-1)
+      expect(archived).toHaveLength(20_000)
+    } finally {
+      await postgres.dispose()
+    }
+  })
 
   it('should archive the embedded database, a line for each day, and remove what is past cold', async () => {
     const dataDir = join(folder.path, 'data')

@@ -37,6 +37,7 @@ describe.skipIf(!hasPostgres)('archiving each day', () => {
   function start(options: Partial<DailyArchiveOptions> = {}) {
     return createDailyArchive({
       connectionString: database.url,
+      embedded: false,
       directory: join(folder.path, 'archive'),
       warmDays: 90,
       coldDays: 2555,

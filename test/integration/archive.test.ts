@@ -49,7 +49,7 @@ describe.skipIf(!hasPostgres)('the archive', { timeout: 60_000 }, () => {
   }
   function defaults(): ArchiveOptions {
     const { url: connectionString } = database
-    return { connectionString, directory, warmDays: WARM_DAYS, coldDays: 2555, nowMs: Date.now() }
+    return { connectionString, embedded: false, directory, warmDays: WARM_DAYS, coldDays: 2555, nowMs: Date.now() }
   }
   async function logged(): Promise<number> {
     return Number((await query(database.url, 'SELECT count(*) FROM auction_log'))[0]?.count)

@@ -28,6 +28,7 @@ killBefore(pg.Client.prototype, 'query')
 
 for await (const step of archiveDueDays({
   connectionString,
+  embedded: false,
   directory,
   warmDays: 90,
   coldDays: 2555,

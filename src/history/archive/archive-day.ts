@@ -8,7 +8,7 @@ import { type Day, partitionOf } from './day.ts'
 import { createSumsAdder, type DaySums, differences, readSums, sumsQuery } from './day-sums.ts'
 import { mergeAuctions } from './merge.ts'
 import { readAll } from './read-file.ts'
-import { readTable } from './table-rows.ts'
+import { readTable, readTableInPages } from './table-rows.ts'
 import { createContentHash, type WrittenFile, writeFile } from './write-file.ts'
 
 export interface ArchivedDay {
@@ -23,6 +23,7 @@ export interface ArchivedDay {
 
 export interface ArchiveDayOptions {
   readonly client: pg.Client
+  readonly embedded: boolean
   readonly directory: string
   readonly day: Day
   /** The day's newest version, where it was archived before. */
@@ -68,11 +69,15 @@ interface Draft {
   readonly added: number
 }
 
-async function writeDraft({ client, directory, day, previous }: ArchiveDayOptions, draft: string): Promise<Draft> {
+async function writeDraft(
+  { client, embedded, directory, day, previous }: ArchiveDayOptions,
+  draft: string,
+): Promise<Draft> {
   const sums = createSumsAdder()
   let added = 0
   const archived = previous ? readAll(previous.path) : none()
-  const logged = addedUp(readTable(client, partitionOf(day)), sums)
+  const read = embedded ? readTableInPages : readTable
+  const logged = addedUp(read(client, partitionOf(day)), sums)
   const all = mergeAuctions(archived, logged, () => {
     added += 1
   })

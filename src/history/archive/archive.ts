@@ -7,6 +7,8 @@ import { DAY_MS, type Day, dayOf, isPast, startOf } from './day.ts'
 
 export interface ArchiveOptions {
   readonly connectionString: string
+  /** PGlite, whose clients share a session. */
+  readonly embedded: boolean
   /** Made where it is missing. */
   readonly directory: string
   /** Days that stay in the database after they have ended. */
@@ -35,7 +37,7 @@ export type DueStep =
  * @throws ArchiveError where a day cannot be moved; it, and the days after it, stay in the database
  */
 export async function* archiveDueDays(options: ArchiveOptions): AsyncGenerator<ArchiveStep> {
-  const { directory, warmDays, coldDays, nowMs, signal } = options
+  const { embedded, directory, warmDays, coldDays, nowMs, signal } = options
   checkRetention(options)
   const client = await connect(options)
   const stop = () => void client.end().catch(() => {})
@@ -50,7 +52,7 @@ export async function* archiveDueDays(options: ArchiveOptions): AsyncGenerator<A
     const files = new Map((await listFiles(directory)).map((file) => [file.day, file]))
     for (const day of await partitionedDays(client)) {
       if (!isPast(day, warmDays, nowMs)) continue
-      const archived = await archiveDay({ client, directory, day, previous: files.get(day) })
+      const archived = await archiveDay({ client, embedded, directory, day, previous: files.get(day) })
       const { replaced } = archived
       if (replaced) await writing(directory, () => removeFile(replaced))
       yield { type: 'ARCHIVED', ...archived }

@@ -1,10 +1,11 @@
 import type pg from 'pg'
 import type { BidderOutcome } from '../../bidders/types.ts'
+import { compareIds } from '../../id-order.ts'
 import type { LoggedAuction } from '../types.ts'
 
 /**
  * The auctions of a table of auction_log's columns as they are at one moment, by supply, the newest first. The cursor
- * outlives its transaction: nothing is locked, and no other client of an embedded database waits, while they are read.
+ * outlives its transaction: nothing is locked while they are read.
  */
 export async function* readTable(client: pg.Client, table: string): AsyncGenerator<LoggedAuction> {
   await client.query(
@@ -22,6 +23,31 @@ export async function* readTable(client: pg.Client, table: string): AsyncGenerat
   }
 }
 
+/**
+ * The same for an embedded database, whose clients share a session that is cleared of cursors whenever one of them leaves,
+ * and wait for each other's statements: small pages along the index. Of auctions that are added meanwhile some may come.
+ */
+export async function* readTableInPages(client: pg.Client, table: string): AsyncGenerator<LoggedAuction> {
+  const { rows: supplies } = await client.query<{ id: string }>(`SELECT DISTINCT supply_id AS id FROM ${table}`)
+  for (const { id } of supplies.sort((a, b) => compareIds(a.id, b.id))) yield* readSupply(client, table, id)
+}
+
+async function* readSupply(client: pg.Client, table: string, supplyId: string): AsyncGenerator<LoggedAuction> {
+  const text = `SELECT ${SELECTED} FROM ${table} WHERE supply_id = $1 AND started_at <= $2 AND (started_at, id) < ($2, $3::uuid)
+    ORDER BY started_at DESC, id DESC LIMIT ${ROWS_FETCHED}`
+  let last: Pick<LoggedAuction, 'startedAtMs' | 'id'> | undefined
+  for (;;) {
+    const before = last ? [new Date(last.startedAtMs).toISOString(), last.id] : ['infinity', LAST_ID]
+    const { rows } = await client.query<Row>({ text, values: [supplyId, ...before], rowMode: 'array' })
+    for (const row of rows) {
+      const auction = toAuction(row)
+      last = auction
+      yield auction
+    }
+    if (rows.length < ROWS_FETCHED) return
+  }
+}
+
 /** Numbers as such, and each list as one text: node-postgres would read arrays letter by letter. */
 const SELECTED = `
   id, extract(epoch FROM started_at)::float8 * 1000, supply_id, country, tmax_ms, winner_id, price_micros::float8, duration_ms,
@@ -31,6 +57,7 @@ const SELECTED = `
 /** In the order of bytes, which is that of a Parquet file's statistics, whatever the database's own is. */
 const ORDER = 'supply_id COLLATE "C", started_at DESC, id DESC'
 const CURSOR = 'auction_archive'
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 /** How many rows are in memory at once. */
 const ROWS_FETCHED = 2_000
 
