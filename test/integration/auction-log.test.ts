@@ -279,7 +279,13 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
   })
 
   it.runIf(available)('should give the statistics back as they were counted', async () => {
-    const auctions = randomAuctions(500, { from: TODAY, supplyIds: ODD_IDS.filter((id) => id !== ''), hours: 5 })
+    // More supplies than are read in one go.
+    const many = Array.from({ length: 2200 }, (_, index) => `supply${index}`)
+    const auctions = randomAuctions(4000, {
+      from: TODAY,
+      supplyIds: [...ODD_IDS.filter((id) => id !== ''), ...many],
+      hours: 5,
+    })
     await openLog().write(batchOf('1', auctions))
     await expectExactly(await restored(), auctions)
   })
