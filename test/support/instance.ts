@@ -126,6 +126,20 @@ export async function runAuctionCommand(args: readonly string[], env: InstanceEn
   return output
 }
 
+/** An `auction worker` process of a test's own. */
+export function startWorker(env: InstanceEnv): { kill(): Promise<void>; dispose(): Promise<void> } {
+  const child = spawnAuction(['worker'], env)
+  // Nobody reads what it prints.
+  child.stdout?.resume()
+  child.stderr?.resume()
+  const exited = untilExited(child)
+  async function kill(): Promise<void> {
+    child.kill('SIGKILL')
+    await exited
+  }
+  return { kill, dispose: kill }
+}
+
 function spawnAuction(args: readonly string[], env: InstanceEnv, main = MAIN): ChildProcess {
   const { PATH = '', HOME = '' } = process.env
   return spawn(process.execPath, [main, ...args], {

@@ -1,0 +1,98 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type Instance, runAuctionCommand, startInstance, startWorker } from '../support/instance.ts'
+import { type RunningLoad, startLoad } from '../support/load.ts'
+import { query } from '../support/postgres.ts'
+import { startPostgres } from '../support/postgres-server.ts'
+import { startRedis } from '../support/redis.ts'
+import { hasPostgres, hasRedis } from '../support/services.ts'
+import {
+  COUNTRIES,
+  createDatabase,
+  createTestBed,
+  prepareDatabase,
+  SUPPLY_IDS,
+  untilSettled,
+} from '../support/topology.ts'
+
+const KILLS = 20
+const OUTAGE_MS = 60_000
+const AGREES = 'Counters, the auction log and the statistics of hours agree.\n'
+
+describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances and two workers under load', () => {
+  const bed = createTestBed()
+  afterEach(() => bed.dispose())
+
+  async function open() {
+    const postgres = await bed.own(startPostgres())
+    const redis = await bed.own(startRedis({ appendonly: true }))
+    const env = {
+      DATABASE_URL: await createDatabase(postgres),
+      REDIS_URL: redis.url,
+      LOG_LEVEL: 'warn',
+      WORKER: 'off',
+      SIMULATED_LATENCY_FACTOR: '1.1',
+    }
+    await prepareDatabase(env)
+    const instances = [await startInstance(env), await startInstance(env)]
+    const workers = [startWorker(env), startWorker(env)]
+    bed.own({ dispose: () => Promise.all([...instances, ...workers].map((process) => process.dispose())) })
+    await untilSettled(instances)
+    const targets = instances.map(({ graphqlUrl }) => graphqlUrl)
+    const load = startLoad({ targets, concurrency: 32, supplyIds: SUPPLY_IDS, countries: COUNTRIES })
+    return { postgres, redis, env, instances, workers, load }
+  }
+
+  async function expectAgreement(env: Record<string, string>, instances: readonly Instance[], load: RunningLoad) {
+    const { acknowledged, unanswered, errors } = await load.stop()
+    expect(errors).toEqual(new Map())
+    await untilSettled(instances, 30_000)
+    expect(await runAuctionCommand(['reconcile'], env)).toBe(AGREES)
+    const [row] = await query(
+      env.DATABASE_URL ?? '',
+      'SELECT count(*)::int AS rows, count(DISTINCT id)::int AS ids FROM auction_log',
+    )
+    const { rows, ids } = row as { rows: number; ids: number }
+    expect(ids).toBe(rows)
+    expect(rows).toBeGreaterThanOrEqual(acknowledged)
+    expect(rows).toBeLessThanOrEqual(acknowledged + unanswered)
+    console.log(`${acknowledged} auctions acknowledged, ${unanswered} without an answer, ${rows} in the log`)
+  }
+
+  it(`should agree with the counters after ${KILLS} kills of instances and workers at whatever moment`, async () => {
+    const { env, instances, workers, load } = await open()
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      await load.more(Math.ceil(Math.random() * 500))
+      if (kill % 2 === 0) {
+        const index = Math.round(Math.random())
+        await workers[index]?.kill()
+        workers[index] = startWorker(env)
+      } else {
+        const index = Math.round(Math.random())
+        const killed = instances[index] as Instance
+        await killed.dispose()
+        instances[index] = await startInstance(env, { port: killed.port })
+      }
+    }
+    await expectAgreement(env, instances, load)
+  })
+
+  it('should agree with the counters after PostgreSQL was away for a minute, and Redis killed three times', async () => {
+    const { postgres, redis, env, instances, load } = await open()
+    await load.more(500)
+    await postgres.stop()
+    const endsAt = performance.now() + OUTAGE_MS
+    for (let kill = 0; kill < 3; kill += 1) {
+      await load.more(500)
+      await redis.kill()
+      await load.more(500)
+      await redis.start()
+    }
+    while (performance.now() < endsAt) await load.more(100)
+    await postgres.start()
+    await vi.waitFor(
+      async () => expect((await instances[0]?.readiness())?.dependencies.auctionLog).toMatchObject({ status: 'up' }),
+      { timeout: 20_000 },
+    )
+    await expectAgreement(env, instances, load)
+  })
+})
