@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chownSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort, spawnTied, temporaryFolder } from './server.mjs'
+import { childrenCpuNs, freePort, spawnTied, temporaryFolder } from './server.mjs'
 
 const DEBIAN_VERSIONS = '/usr/lib/postgresql'
 const READY_TIMEOUT_MS = 15_000
@@ -12,7 +12,7 @@ const POLL_MS = 50
 /**
  * A PostgreSQL server of the bench's own, of the newest version that is installed, with its default settings; undefined
  * where none is.
- * @returns {Promise<{ url: string, stop(): Promise<void> } | undefined>}
+ * @returns {Promise<{ url: string, cpuNs(): number, stop(): Promise<void> } | undefined>}
  */
 export async function startPostgres() {
   const binaries = folderOfBinaries()
@@ -34,6 +34,8 @@ export async function startPostgres() {
   }
   return {
     url,
+    /** Of its processes that are there all along. */
+    cpuNs: () => childrenCpuNs(child.pid),
     async stop() {
       const exited = once(child, 'exit')
       // What `pg_ctl stop -m fast` sends.

@@ -6,7 +6,7 @@ import { startLoader } from './load.mjs'
 import { fixed, table } from './numbers.mjs'
 import { LOADER_CPU, PINNED, SERVER_CPU } from './server.mjs'
 
-const SECTIONS = ['http', 'websocket', 'redis', 'catalog', 'subscribers', 'overhead', 'heap', 'limiter']
+const SECTIONS = ['http', 'websocket', 'redis', 'log', 'catalog', 'subscribers', 'overhead', 'heap', 'limiter']
 const SIGNALS = ['SIGINT', 'SIGTERM']
 const RESULTS = new URL('results.md', import.meta.url)
 const USAGE = `Usage: node test/bench/run.mjs [--rounds N] [--seconds S] [--only ${SECTIONS.join(',')}]

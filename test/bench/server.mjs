@@ -69,14 +69,15 @@ export function startPeer(name, options = {}) {
 }
 
 /**
- * Starts the service as its users do, embedded and in memory unless `env` says otherwise.
+ * Starts the service as its users do, embedded and in memory unless `env` says otherwise, but without the auction log,
+ * which no peer has: the section on the log measures what it costs.
  * @param {import('./types.ts').ServerOptions & { loaded?: boolean }} [options] env: further settings, such as
  *   DATABASE_URL; memory: whether it tells its memory, which needs --expose-gc; loaded: whether its database has the
  *   catalogue already
  */
 export async function startService({ name = 'us', supplies = 20, env = {}, memory = false, loaded = false } = {}) {
   const folder = temporaryFolder()
-  const fullEnv = { ...env, DATA_DIR: join(folder.path, 'data') }
+  const fullEnv = { AUCTION_LOG: 'off', ...env, DATA_DIR: join(folder.path, 'data') }
   if (!loaded) {
     const file = join(folder.path, 'bench.json')
     writeFileSync(file, dataFile(supplies))
@@ -89,6 +90,23 @@ export async function startService({ name = 'us', supplies = 20, env = {}, memor
     folder.remove()
   }
   return { ...server, stop }
+}
+
+/**
+ * Starts `auction worker` beside the load generator.
+ * @param {Readonly<Record<string, string>>} env
+ */
+export function startWorker(env) {
+  const [command, ...args] = pinned(LOADER_CPU, process.execPath, [MAIN, 'worker'])
+  const child = spawnTied(command, args, { env: { ...environment(), LOG_LEVEL: 'warn', ...env }, stdio: 'ignore' })
+  return {
+    cpuNs: () => cpuNs(child.pid),
+    async stop() {
+      const exited = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
 }
 
 /**
@@ -156,6 +174,7 @@ async function start({ name, args, body, supplies = 20, env = {}, memory = false
     readyMs: 0,
     /** CPU time used so far by all its threads, user and system, in nanoseconds. */
     cpuNs: () => cpuNs(child.pid),
+    mainThreadCpuNs: () => threadCpuNs(child.pid, child.pid),
     oneAuction: () => oneAuction(server),
     /** Resident memory, in bytes. */
     rss: () => residentBytes(child.pid),
@@ -228,12 +247,20 @@ async function oneAuction({ url, body }) {
   if (resultType !== 'Auction' && resultType !== 'NoBidsError') throw new Error(text.slice(0, 500))
 }
 
-function cpuNs(pid) {
-  let sum = 0
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    sum += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0])
-  }
-  return sum
+/** CPU time used so far by all threads of a process, in nanoseconds. */
+export function cpuNs(pid) {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadCpuNs(pid, thread), 0)
+}
+
+/** As `cpuNs`, of its children together, of whom none may end meanwhile. */
+export function childrenCpuNs(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  return children.reduce((sum, child) => sum + cpuNs(child), 0)
+}
+
+/** The thread that a process begins with has the process's id. */
+function threadCpuNs(pid, thread) {
+  return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0])
 }
 
 function residentBytes(pid) {

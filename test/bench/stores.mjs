@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { startPostgres } from './postgres.mjs'
-import { freePort, LOADER_CPU, pinned, runCommand, spawnTied, temporaryFolder } from './server.mjs'
+import { cpuNs, freePort, LOADER_CPU, pinned, runCommand, spawnTied, temporaryFolder } from './server.mjs'
 
 /** Where no PostgreSQL was found. */
 export const NO_POSTGRES = 'No PostgreSQL is installed, and BENCH_DATABASE_URL names no server'
@@ -29,6 +29,7 @@ export async function startRedis() {
   }
   return {
     url: `redis://127.0.0.1:${port}`,
+    cpuNs: () => cpuNs(child.pid),
     async stop() {
       const exited = once(child, 'exit')
       child.kill('SIGTERM')
@@ -40,7 +41,7 @@ export async function startRedis() {
 
 /**
  * A migrated, empty database of the bench's own: on the server that BENCH_DATABASE_URL names, or else on one that is
- * started for it; undefined where there is neither.
+ * started for it; undefined where there is neither. A server of the bench's own tells its CPU time.
  */
 export async function createDatabase() {
   const given = process.env.BENCH_DATABASE_URL
@@ -55,6 +56,7 @@ export async function createDatabase() {
   return database
 }
 
+/** @returns {Promise<{ url: string, cpuNs?(): number, stop(): Promise<void> }>} */
 async function createOn(serverUrl) {
   const name = `auction_bench_${process.pid}_${Math.random().toString(36).slice(2, 8)}`
   await query(serverUrl, `CREATE DATABASE ${name}`)
@@ -68,7 +70,7 @@ async function createOn(serverUrl) {
   }
 }
 
-async function query(connectionString, text) {
+export async function query(connectionString, text) {
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
   await client.connect()
   try {

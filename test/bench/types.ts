@@ -51,6 +51,8 @@ export interface Server {
   readyMs: number
   /** CPU time used so far by all its threads, user and system, in nanoseconds. */
   cpuNs(): number
+  /** The same of the thread that answers. */
+  mainThreadCpuNs(): number
   /** @throws where it does not answer one auction as it should */
   oneAuction(): Promise<void>
   /** Resident memory, in bytes. */
