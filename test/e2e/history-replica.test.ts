@@ -52,4 +52,15 @@ describe.runIf(hasPostgres)('the history of a service with a replica', () => {
     const refused = await execute(app.graphql, '{ auction(id: "00000000-0000-7000-8000-000000000000") { id } }')
     expect(refused).toEqual({ status: 200, data: { auction: null }, extensions: { history: 'primary' } })
   })
+
+  it('should be refused, not waited for, where both are away', async () => {
+    const server = await bed.own(startPostgres())
+    const url = await createLogged(server, 'of-the-primary')
+    const app = await bed.own(startApp({ env: { DATABASE_URL: url, DATABASE_READ_URL: url } }))
+    expect(await execute(app.graphql, QUERY)).toEqual({ status: 200, data: answerOf('of-the-primary') })
+    await server.stop()
+    const { status, data, errors } = await execute(app.graphql, QUERY)
+    expect([status, data]).toEqual([503, null])
+    expect(errors?.map(({ extensions }) => extensions?.code)).toContain('DATABASE_UNAVAILABLE')
+  })
 })
