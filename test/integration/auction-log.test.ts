@@ -228,6 +228,26 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
     expect(sorted(events)).toEqual(sorted(expected))
   })
 
+  it.runIf(available)(
+    'should add up the statistics of days of UTC, whatever the time zone of the session',
+    async () => {
+      const auctions = randomAuctions(300, { from: TODAY - 2 * 3_600_000, hours: 4 })
+      await openLog().write(batchOf('1', auctions))
+      const ofToday = auctions.filter(({ startedAtMs }) => startedAtMs >= TODAY)
+      const revenue = (all: readonly Auction[]) => all.reduce((sum, { priceMicros }) => sum + priceMicros, 0)
+      const of = (table: string, count: string) =>
+        rows(`SELECT day::text, sum(${count})::float8 AS count,
+        sum(revenue_micros)::float8 AS revenue FROM ${table} GROUP BY 1 ORDER BY 1 DESC LIMIT 1`)
+      const day = new Date(TODAY).toISOString().slice(0, 10)
+      expect(await of('supply_stats_daily', 'requests')).toEqual([
+        { day, count: ofToday.length, revenue: revenue(ofToday) },
+      ])
+      const asked = ofToday.reduce((sum, { responses }) => sum + responses.length, 0)
+      expect(await of('bidder_stats_daily', 'asked')).toEqual([{ day, count: asked, revenue: revenue(ofToday) }])
+      await rows('ALTER DATABASE postgres RESET timezone')
+    },
+  )
+
   it.runIf(available)('should take batches of several writers at once, of the same supplies', async () => {
     const auctions = randomAuctions(4000, { from: TODAY, hours: 2 })
     const writers = 4
