@@ -282,10 +282,12 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
 
   it.runIf(available)('should not grow by adding to the same hour again and again, without a vacuum', async () => {
     const log = openLog()
+    const supplyIds = Array.from({ length: 20 }, (_, index) => `supply${index}`)
     let batches = 0
     const write = async (count: number) => {
       for (const end = batches + count; batches < end; batches += 1) {
-        await log.write(batchOf(`${batches}`, randomAuctions(60, { from: TODAY, hours: 1, seed: batches + 1 })))
+        const auctions = randomAuctions(150, { from: TODAY, hours: 1, seed: batches + 1, supplyIds })
+        await log.write(batchOf(`${batches}`, auctions))
       }
     }
     const size = async () => {
