@@ -239,6 +239,7 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
         rows(`SELECT day::text, sum(${count})::float8 AS count,
         sum(revenue_micros)::float8 AS revenue FROM ${table} GROUP BY 1 ORDER BY 1 DESC LIMIT 1`)
       const day = new Date(TODAY).toISOString().slice(0, 10)
+      await rows(`ALTER DATABASE postgres SET timezone = 'Pacific/Kiritimati'`)
       expect(await of('supply_stats_daily', 'requests')).toEqual([
         { day, count: ofToday.length, revenue: revenue(ofToday) },
       ])
