@@ -232,6 +232,25 @@ describe.runIf(hasPostgres)('the auction log where PostgreSQL', () => {
     await expectLogged(400)
   })
 
+  /** As a role that owns nothing and may use all tables. */
+  async function openLogAsOther(): Promise<AuctionLog> {
+    await query(server.url, `DO $$ BEGIN CREATE ROLE writer LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$`)
+    await query(server.url, 'GRANT ALL ON ALL TABLES IN SCHEMA public TO writer')
+    const own = new URL(server.url)
+    own.username = 'writer'
+    return openLog({ connectionString: own.href })
+  }
+
+  it('belongs to another role, should have its days made all the same', async () => {
+    const today = `auction_log_${new Date(TODAY).toISOString().slice(0, 10).replaceAll('-', '')}`
+    await query(server.url, `DROP TABLE ${today}`)
+    const log = await openLogAsOther()
+    for (const auction of randomAuctions(10, { from: TODAY })) log.record(auction)
+    expect(await log.flush(20_000)).toBe(0)
+    await expectLogged(10)
+    expect(await query(server.url, `SELECT count(*)::int AS rows FROM ${today}`)).toEqual([{ rows: 10 }])
+  })
+
   it.each([
     [
       'is not migrated',
@@ -246,12 +265,8 @@ describe.runIf(hasPostgres)('the auction log where PostgreSQL', () => {
       /permission denied for table auction_log.*GRANT/,
     ],
   ])('%s, should say what to do', async (_what, begin, end, remedy) => {
-    await query(server.url, `DO $$ BEGIN CREATE ROLE writer LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$`)
-    await query(server.url, 'GRANT ALL ON ALL TABLES IN SCHEMA public TO writer')
+    const log = await openLogAsOther()
     await query(server.url, begin)
-    const own = new URL(server.url)
-    own.username = 'writer'
-    const log = openLog({ connectionString: own.href })
     for (const auction of randomAuctions(10, { from: TODAY })) log.record(auction)
     await untilDown(log)
     expect(errors).toEqual([expect.stringMatching(remedy)])
