@@ -2,6 +2,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { type CommitParts, createCommitParts } from '../history/commit-part.ts'
 import { createLogStream } from '../history/log-stream.ts'
+import { PENDING_BYTES_MAX } from '../history/log-writer.ts'
 import type { ShipperProgress } from '../history/shipper.ts'
 import { STREAM_BYTES_MAX } from '../history/stream-keys.ts'
 import { createStreamedLogState } from '../history/streamed-log.ts'
@@ -54,7 +55,7 @@ function openStreamed(
   { config, database: { connectionString, embedded }, log }: AuctionLogDependencies,
   { connection, url }: NonNullable<AuctionLogDependencies['redis']>,
 ): OpenAuctionLog {
-  const parts = createCommitParts({ bytesMax: STREAM_BYTES_MAX })
+  const parts = createCommitParts({ waitingBytesMax: PENDING_BYTES_MAX, streamBytesMax: STREAM_BYTES_MAX })
   let progress: ShipperProgress | undefined
   const shipper =
     config.worker === 'off'

@@ -21,8 +21,14 @@ export interface CommitParts {
   givenUp(): number
 }
 
-/** @param bytesMax the most bytes that wait here, and in the stream, each */
-export function createCommitParts({ bytesMax }: { readonly bytesMax: number }): CommitParts {
+export interface CommitPartsOptions {
+  /** The most bytes that wait here for their commit. */
+  readonly waitingBytesMax: number
+  /** The most bytes in the stream, give or take a commit of each process. */
+  readonly streamBytesMax: number
+}
+
+export function createCommitParts({ waitingBytesMax, streamBytesMax }: CommitPartsOptions): CommitParts {
   let buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   let view = new DataView(buffer.buffer)
   let waitingBytes = 0
@@ -41,7 +47,7 @@ export function createCommitParts({ bytesMax }: { readonly bytesMax: number }): 
   return {
     add(part = { packed: [], counted: undefined }, auction) {
       const packed = pack(auction)
-      if (isStreamFull || waitingBytes + packed.length > bytesMax) {
+      if (isStreamFull || waitingBytes + packed.length > waitingBytesMax) {
         givenUp += 1
         part.counted ??= createCounted()
         countIn(part.counted, packed)
@@ -53,7 +59,7 @@ export function createCommitParts({ bytesMax }: { readonly bytesMax: number }): 
     },
     committed(part, streamBytes) {
       for (const { length } of part.packed) waitingBytes -= length
-      isStreamFull = streamBytes > bytesMax
+      isStreamFull = streamBytes > streamBytesMax
     },
     waitingBytes: () => waitingBytes,
     givenUp: () => givenUp,

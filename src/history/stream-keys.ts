@@ -8,5 +8,5 @@ export const STREAM_BYTES_KEY = 'auction-log:bytes'
 export const COUNTED_KEY = 'auction-log:counted'
 /** The same, while it is being written into the database. */
 export const COUNTED_DRAINING_KEY = 'auction-log:counted:draining'
-/** The most bytes that wait for the database, in Redis as well as in each process. */
+/** The most bytes of them: more are given up, and only counted. */
 export const STREAM_BYTES_MAX = 256 * 1024 * 1024

@@ -44,7 +44,7 @@ describe.runIf(hasRedis && hasPostgres)('the auction log on its way through Redi
 
   /** @param bytesMax in each process, and in the stream */
   async function openStats(bytesMax = 1e9): Promise<StatsStore> {
-    const parts = createCommitParts({ bytesMax })
+    const parts = createCommitParts({ waitingBytesMax: bytesMax, streamBytesMax: bytesMax })
     stats = createRedisStatsStore({ connection, changes: { publish: () => {} }, log: parts })
     open.push(stats)
     return stats
