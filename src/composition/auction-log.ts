@@ -57,6 +57,7 @@ function openStreamed(
 ): OpenAuctionLog {
   const parts = createCommitParts({ waitingBytesMax: PENDING_BYTES_MAX, streamBytesMax: STREAM_BYTES_MAX })
   let progress: ShipperProgress | undefined
+  let told: ShipperProgress | undefined
   const shipper =
     config.worker === 'off'
       ? undefined
@@ -66,8 +67,11 @@ function openStreamed(
           embedded,
           batchMax: logBatchMax(embedded),
           onProgress: (newest) => {
-            tellChange(log, progress, newest)
             progress = newest
+            // That Redis is away has been told.
+            if (connection.state() === 'down') return
+            tellChange(log, told, newest)
+            told = newest
           },
         })
   return {

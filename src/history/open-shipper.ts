@@ -1,3 +1,4 @@
+import { messageOf } from '../db/database-error.ts'
 import { createRedis } from '../redis/connect.ts'
 import { createLogStream } from './log-stream.ts'
 import { createPostgresLogStore } from './postgres-store.ts'
@@ -20,6 +21,7 @@ export async function openShipper(options: OpenShipperOptions): Promise<Shipper>
     store: createPostgresLogStore({ connectionString, embedded, writer: STREAM_WRITER }),
     countedStore: createPostgresLogStore({ connectionString, embedded, writer: `${STREAM_WRITER}:counted` }),
     batchMax,
+    describe: (error) => (redis.state() === 'down' ? `Redis at ${redis.address} cannot be reached` : messageOf(error)),
     onProgress,
   })
   return {

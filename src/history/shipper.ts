@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf } from '../db/database-error.ts'
 import { isAfter, type LogStream, type StreamEntry } from './log-stream.ts'
 import { type PackedAuctions, readPacked } from './packed-auction.ts'
 import { createRollups } from './rollups.ts'
@@ -28,10 +27,13 @@ export interface ShipperOptions {
   readonly countedStore: AuctionLogStore
   /** The most auctions of a batch. */
   readonly batchMax: number
+  /** What has gone wrong, for an operator. */
+  readonly describe: (error: unknown) => string
   readonly onProgress: (progress: ShipperProgress) => void
 }
 
-export function createShipper({ stream, store, countedStore, batchMax, onProgress }: ShipperOptions): Shipper {
+export function createShipper(options: ShipperOptions): Shipper {
+  const { stream, store, countedStore, batchMax, describe, onProgress } = options
   const stopping = new AbortController()
   let shipped = 0
 
@@ -42,7 +44,7 @@ export function createShipper({ stream, store, countedStore, batchMax, onProgres
         if (resumed.isStandby) tell(true, undefined)
         else await ship(resumed.position)
       } catch (error) {
-        tell(false, messageOf(error))
+        tell(false, describe(error))
       }
       await pause(RETRY_MS)
     }

@@ -205,12 +205,12 @@ function describeRecord(kind: 'embedded' | 'server', open: (folder: string) => P
     await addMigration('30000101000000_auctions', 'CREATE TABLE auctions (id int);')
     await writeFile(
       join(checkout, 'tools/external-tables.ts'),
-      "export const EXTERNAL_TABLES: readonly string[] = ['public.auctions']\n",
+      "export const EXTERNAL_TABLES: readonly string[] = ['public.auction_log', 'public.auctions']\n",
     )
     expect((await write()).output).toContain('Nothing to do')
     await writeFile(
       join(checkout, 'tools/external-tables.ts'),
-      'export const EXTERNAL_TABLES: readonly string[] = []\n',
+      "export const EXTERNAL_TABLES: readonly string[] = ['public.auction_log']\n",
     )
     expect((await write()).output).toContain('Wrote ')
     const last = (await readMigrations(target.directory)).find(({ name }) => name.endsWith('_next'))
