@@ -1,6 +1,6 @@
 import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LoggedAuction } from '../../src/history/types.ts'
 import { createTestFolder } from '../support/embedded-database.ts'
 import { dataOf, execute } from '../support/graphql.ts'
@@ -73,6 +73,10 @@ describe('a service with an archive', { timeout: 60_000 }, () => {
     const { errors } = await execute(instance.graphqlUrl, AUCTION, { id: wanted.id })
     expect(errors?.map(({ extensions }) => extensions?.code)).toEqual(['ARCHIVE_UNAVAILABLE'])
     expect(JSON.stringify(errors)).not.toContain(folder.path)
-    expect(instance.log.find(({ msg }) => msg.includes('was altered or cut short'))?.msg).toContain(folder.path)
+    // The log comes by a way of its own.
+    await vi.waitFor(() => {
+      const line = instance.log.find(({ msg }) => msg.includes('was altered or cut short'))
+      expect(line?.msg ?? '').toContain(folder.path)
+    })
   })
 })
