@@ -1,6 +1,6 @@
 import type { Auction } from '../auction/types.ts'
-import { type Counted, createCounted } from './counted.ts'
-import { packAuction, packedBytesMax, readPacked } from './packed-auction.ts'
+import { type Counted, createCounted, giveUp } from './counted.ts'
+import { packAuction, packedBytesMax } from './packed-auction.ts'
 
 /** The part of the log that is committed together with counts, in one call of Redis: both or none. */
 export interface CommitPart {
@@ -50,7 +50,7 @@ export function createCommitParts({ waitingBytesMax, streamBytesMax }: CommitPar
       if (isStreamFull || waitingBytes + packed.length > waitingBytesMax) {
         givenUp += 1
         part.counted ??= createCounted()
-        countIn(part.counted, packed)
+        giveUp(part.counted, { bytes: packed })
       } else {
         waitingBytes += packed.length
         part.packed.push(Buffer.from(packed))
@@ -66,13 +66,4 @@ export function createCommitParts({ waitingBytesMax, streamBytesMax }: CommitPar
   }
 }
 
-function countIn({ rollups, givenUp }: Counted, packed: Buffer): void {
-  const reader = readPacked({ bytes: packed })
-  reader.next()
-  rollups.add(packed, reader)
-  const hour = Math.floor(reader.startedAtMs / HOUR_MS)
-  givenUp.set(hour, (givenUp.get(hour) ?? 0) + 1)
-}
-
 const BUFFER_BYTES = 65_536
-const HOUR_MS = 3_600_000

@@ -1,4 +1,13 @@
-import { type BidderRow, createRollups, type Rollups, type SupplyRow } from './rollups.ts'
+import { type PackedAuctions, readPacked } from './packed-auction.ts'
+import {
+  BIDDER_COUNTERS,
+  type BidderRow,
+  createRollups,
+  hourOf,
+  type Rollups,
+  SUPPLY_COUNTERS,
+  type SupplyRow,
+} from './rollups.ts'
 
 /** Rows that were given up before they were written: how many, by hours since 1970, and what they counted. */
 export interface Counted {
@@ -8,6 +17,16 @@ export interface Counted {
 
 export function createCounted(): Counted {
   return { rollups: createRollups(), givenUp: new Map() }
+}
+
+/** Counts auctions whose rows are given up. */
+export function giveUp({ rollups, givenUp }: Counted, auctions: Pick<PackedAuctions, 'bytes'>): void {
+  const reader = readPacked(auctions)
+  while (reader.next()) {
+    rollups.add(auctions.bytes, reader)
+    const hour = hourOf(reader.startedAtMs)
+    givenUp.set(hour, (givenUp.get(hour) ?? 0) + 1)
+  }
 }
 
 /**
@@ -52,7 +71,5 @@ function addFields<Row extends SupplyRow | BidderRow>(
 }
 
 const SEPARATOR = '\n'
-const SUPPLY_COUNTERS = ['requests', 'sold', 'bids', 'noBids', 'timeouts', 'revenueMicros'] as const
-const BIDDER_COUNTERS = ['asked', 'wins', 'losses', 'noBids', 'timeouts', 'revenueMicros', 'bidsMicros'] as const
 type SupplyCounter = (typeof SUPPLY_COUNTERS)[number]
 type BidderCounter = (typeof BIDDER_COUNTERS)[number]

@@ -1,6 +1,6 @@
 import { messageOf } from '../db/database-error.ts'
-import { type PackedAuctions, readPacked } from './packed-auction.ts'
-import { createRollups, type Rollups } from './rollups.ts'
+import { createCounted, giveUp } from './counted.ts'
+import type { PackedAuctions } from './packed-auction.ts'
 import type { AuctionLogStore, LogBatch } from './types.ts'
 
 /** Auctions wait for the store up to this many bytes, some 300,000 of eight responses each. */
@@ -48,9 +48,8 @@ export function createLogWriter({
   const waiting: PackedAuctions[] = []
   let waitingAuctions = 0
   let pendingBytes = 0
-  /** What those rows counted that were given up since the last batch was made. */
-  let counted: Rollups = createRollups()
-  let givenUpByHour = new Map<number, number>()
+  /** The rows that were given up since the last batch was made. */
+  let counted = createCounted()
   let countedAuctions = 0
   let givenUp = 0
   let written = 0
@@ -110,7 +109,7 @@ export function createLogWriter({
   }
 
   function takeBatch(): SizedBatch {
-    const rollups = counted
+    const { rollups, givenUp } = counted
     const rows: PackedAuctions[] = []
     let auctions = countedAuctions
     let rowCount = 0
@@ -118,14 +117,13 @@ export function createLogWriter({
       const packed = waiting.shift() as PackedAuctions
       rows.push(packed)
       rowCount += packed.count
-      addTo(rollups, packed)
+      rollups.addAll(packed)
     }
     waitingAuctions -= rowCount
     auctions += rowCount
     batches += 1
-    const batch = { position: String(batches), rows, rollups, givenUp: givenUpByHour, auctions }
-    counted = createRollups()
-    givenUpByHour = new Map()
+    const batch = { position: String(batches), rows, rollups, givenUp, auctions }
+    counted = createCounted()
     countedAuctions = 0
     return batch
   }
@@ -141,12 +139,7 @@ export function createLogWriter({
 
   function giveUpOldest(): void {
     const packed = waiting.shift() as PackedAuctions
-    const reader = readPacked(packed)
-    while (reader.next()) {
-      counted.add(packed.bytes, reader)
-      const hour = Math.floor(reader.startedAtMs / HOUR_MS)
-      givenUpByHour.set(hour, (givenUpByHour.get(hour) ?? 0) + 1)
-    }
+    giveUp(counted, packed)
     waitingAuctions -= packed.count
     countedAuctions += packed.count
     givenUp += packed.count
@@ -188,11 +181,6 @@ export function createLogWriter({
   }
 }
 
-function addTo(rollups: Rollups, packed: PackedAuctions): void {
-  const reader = readPacked(packed)
-  while (reader.next()) rollups.add(packed.bytes, reader)
-}
-
 /** Auctions that come apart are held together up to this many bytes. */
 const JOINED_BYTES_MAX = 65_536
 /** How often a batch is written where none is full, in milliseconds: what a process that is killed may lose. */
@@ -200,4 +188,3 @@ const WRITE_INTERVAL_MS = 500
 /** A batch that could not be written is tried again after this long, then twice as long, up to a bound, in milliseconds. */
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2_000
-const HOUR_MS = 3_600_000

@@ -1,9 +1,11 @@
-import { OUTCOME_CODES, type PackedReader } from './packed-auction.ts'
+import { OUTCOME_CODES, type PackedAuctions, type PackedReader, readPacked } from './packed-auction.ts'
 
 /** Statistics of each hour, added up from auctions on their way to the log. Money in whole millionths. */
 export interface Rollups {
   /** Counts the auction that the reader stands at. */
   add(bytes: Buffer, auction: PackedReader): void
+  /** Counts all of these. */
+  addAll(auctions: Pick<PackedAuctions, 'bytes'>): void
   /** Counts everything that another has. */
   merge(other: Rollups): void
   /** A row, to be added to; made where there is none yet. */
@@ -74,19 +76,25 @@ export function createRollups(): Rollups {
     return [...all()].flatMap((rollup) => [...rollup.bidders.values()]).sort(bySupplyAndBidder)
   }
 
+  function add(bytes: Buffer, auction: PackedReader): void {
+    const hour = hourOf(auction.startedAtMs)
+    const { country } = auction
+    const supplyId = bytes.toString('utf8', auction.supplyStart, auction.supplyEnd)
+    const rollup = rollupOf(hour, supplyId)
+    const ofCountry = madeIn(rollup.countries, country, () => supplyRow(hour, supplyId, country))
+    ofCountry.requests += 1
+    for (let index = 0; index < auction.responses; index += 1) {
+      const bidderId = bytes.toString('utf8', auction.bidderStart(index), auction.bidderEnd(index))
+      const ofBidder = madeIn(rollup.bidders, bidderId, () => bidderRow(hour, supplyId, bidderId, country))
+      count(ofCountry, ofBidder, auction.outcome(index), auction.bidMicros(index), auction.priceMicros)
+    }
+  }
+
   return {
-    add(bytes, auction) {
-      const hour = Math.floor(auction.startedAtMs / HOUR_MS)
-      const { country } = auction
-      const supplyId = bytes.toString('utf8', auction.supplyStart, auction.supplyEnd)
-      const rollup = rollupOf(hour, supplyId)
-      const ofCountry = madeIn(rollup.countries, country, () => supplyRow(hour, supplyId, country))
-      ofCountry.requests += 1
-      for (let index = 0; index < auction.responses; index += 1) {
-        const bidderId = bytes.toString('utf8', auction.bidderStart(index), auction.bidderEnd(index))
-        const ofBidder = madeIn(rollup.bidders, bidderId, () => bidderRow(hour, supplyId, bidderId, country))
-        count(ofCountry, ofBidder, auction.outcome(index), auction.bidMicros(index), auction.priceMicros)
-      }
+    add,
+    addAll(auctions) {
+      const reader = readPacked(auctions)
+      while (reader.next()) add(auctions.bytes, reader)
     },
     merge(other) {
       for (const row of other.supplies()) addSupply(supply(row), row)
@@ -151,23 +159,16 @@ function count(supply: SupplyRow, bidder: BidderRow, outcome: number, bidMicros:
   supply.revenueMicros += priceMicros
 }
 
+/** What a row of either kind counts. */
+export const SUPPLY_COUNTERS = ['requests', 'sold', 'bids', 'noBids', 'timeouts', 'revenueMicros'] as const
+export const BIDDER_COUNTERS = ['asked', 'wins', 'losses', 'noBids', 'timeouts', 'revenueMicros', 'bidsMicros'] as const
+
 function addSupply(target: SupplyRow, row: SupplyRow): void {
-  target.requests += row.requests
-  target.sold += row.sold
-  target.bids += row.bids
-  target.noBids += row.noBids
-  target.timeouts += row.timeouts
-  target.revenueMicros += row.revenueMicros
+  for (const counter of SUPPLY_COUNTERS) target[counter] += row[counter]
 }
 
 function addBidder(target: BidderRow, row: BidderRow): void {
-  target.asked += row.asked
-  target.wins += row.wins
-  target.losses += row.losses
-  target.noBids += row.noBids
-  target.timeouts += row.timeouts
-  target.revenueMicros += row.revenueMicros
-  target.bidsMicros += row.bidsMicros
+  for (const counter of BIDDER_COUNTERS) target[counter] += row[counter]
 }
 
 function supplyRow(hour: number, supplyId: string, country: string): SupplyRow {
@@ -198,6 +199,11 @@ function bySupplyAndBidder(a: BidderRow, b: BidderRow): number {
 
 function inOrder(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Hours since 1970. */
+export function hourOf(ms: number): number {
+  return Math.floor(ms / HOUR_MS)
 }
 
 const HOUR_MS = 3_600_000

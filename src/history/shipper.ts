@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { isAfter, type LogStream, type StreamEntry } from './log-stream.ts'
+import { isAfter, type LogStream } from './log-stream.ts'
 import { type PackedAuctions, readPacked } from './packed-auction.ts'
 import { createRollups } from './rollups.ts'
 import type { AuctionLogStore, ResumableLogStore } from './types.ts'
@@ -57,13 +57,11 @@ export function createShipper(options: ShipperOptions): Shipper {
     if (position !== undefined) await stream.trim(position)
     while (!stopping.signal.aborted) {
       const beganAt = performance.now()
-      const entries = await readBatch(position)
-      const last = entries.at(-1)
+      const { rows, last } = await readBatch(position)
       if (last !== undefined) {
-        const rows = entries.map(({ packed }) => counted(packed))
-        await store.write({ position: last.position, rows, rollups: rollupsOf(rows), givenUp: new Map() })
-        await stream.trim(last.position)
-        position = last.position
+        await store.write({ position: last, rows, rollups: rollupsOf(rows), givenUp: new Map() })
+        await stream.trim(last)
+        position = last
         for (const { count } of rows) shipped += count
       }
       if (last === undefined) position = await validPosition(position)
@@ -79,18 +77,22 @@ export function createShipper(options: ShipperOptions): Shipper {
     return position !== undefined && last !== undefined && isAfter(position, last) ? undefined : position
   }
 
-  async function readBatch(after: string | undefined): Promise<StreamEntry[]> {
-    const batch: StreamEntry[] = []
+  /** What is after a position, and the last one's; undefined where there is nothing. */
+  async function readBatch(after: string | undefined): Promise<{ rows: PackedAuctions[]; last: string | undefined }> {
+    const rows: PackedAuctions[] = []
     let auctions = 0
-    let position = after
+    let last: string | undefined
     while (auctions < batchMax) {
-      const entries = await stream.read(position, ENTRIES_PER_READ)
-      for (const entry of entries) auctions += counted(entry.packed).count
-      batch.push(...entries)
-      position = entries.at(-1)?.position ?? position
+      const entries = await stream.read(last ?? after, ENTRIES_PER_READ)
+      for (const { packed } of entries) {
+        const counted = countedOf(packed)
+        rows.push(counted)
+        auctions += counted.count
+      }
+      last = entries.at(-1)?.position ?? last
       if (entries.length < ENTRIES_PER_READ) break
     }
-    return batch
+    return { rows, last }
   }
 
   async function shipCounted(): Promise<void> {
@@ -119,7 +121,7 @@ export function createShipper(options: ShipperOptions): Shipper {
   }
 }
 
-function counted(bytes: Buffer): PackedAuctions {
+function countedOf(bytes: Buffer): PackedAuctions {
   const reader = readPacked({ bytes })
   let count = 0
   while (reader.next()) count += 1
@@ -128,10 +130,7 @@ function counted(bytes: Buffer): PackedAuctions {
 
 function rollupsOf(rows: readonly PackedAuctions[]) {
   const rollups = createRollups()
-  for (const { bytes } of rows) {
-    const reader = readPacked({ bytes })
-    while (reader.next()) rollups.add(bytes, reader)
-  }
+  for (const packed of rows) rollups.addAll(packed)
   return rollups
 }
 

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { numberArray, textArray } from './array-literal.ts'
-import type { BidderRow, Rollups, SupplyRow } from './rollups.ts'
+import { BIDDER_COUNTERS, type BidderRow, type Rollups, SUPPLY_COUNTERS, type SupplyRow } from './rollups.ts'
 
 /** Adds to the statistics of each hour, within the caller's transaction. */
 export async function writeRollups(client: pg.Client, rollups: Rollups): Promise<void> {
@@ -23,9 +23,6 @@ async function upsert<Row>(client: pg.Client, table: RollupTable<Row>, rows: rea
   const values = table.columns.map((column) => column(rows))
   await client.query(table.statement, values)
 }
-
-const SUPPLY_COUNTERS = ['requests', 'sold', 'bids', 'noBids', 'timeouts', 'revenueMicros'] as const
-const BIDDER_COUNTERS = ['asked', 'wins', 'losses', 'noBids', 'timeouts', 'revenueMicros', 'bidsMicros'] as const
 
 const SUPPLIES = rollupTable<SupplyRow>('supply_stats_hourly', ['supplyId', 'hour', 'country'], [], SUPPLY_COUNTERS)
 const BIDDERS = rollupTable<BidderRow>(

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { dayOf, isPast } from '../history/archive/day.ts'
+import { DAY_MS, dayOf, isPast } from '../history/archive/day.ts'
 import type { CounterDifference } from './counters.ts'
 import { compareHours, rebuildHours } from './rows.ts'
 
@@ -97,4 +97,3 @@ const DAYS = `
   WHERE inhparent = 'auction_log'::regclass AND relname ~ '^auction_log_\\d{8}$'
   UNION SELECT DISTINCT date_trunc('day', started_at, 'UTC') FROM auction_log_default
   ORDER BY day`
-const DAY_MS = 86_400_000
