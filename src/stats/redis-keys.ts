@@ -6,14 +6,17 @@ export const INDEX_KEY = 'stats-supply-ids'
 /** The set that earlier versions kept instead. */
 export const FORMER_INDEX_KEY = 'stats-supplies'
 
-/** The hash of one supply's statistics. The braces make its keys share a slot of a cluster. */
-export function statsKey(supplyId: string): string {
-  return `stats:{${encodeTag(supplyId)}}`
+/**
+ * The hash of one supply's statistics, on a cluster within its shard. Earlier versions had it there under the supply's own
+ * tag, as it is without a shard.
+ */
+export function statsKey(supplyId: string, shard?: string): string {
+  return shard === undefined ? `stats:{${encodeTag(supplyId)}}` : `stats:{${shard}}:${supplyId}`
 }
 
-/** The number of the last batch that a writer had applied: of all supplies, or on a cluster of one. */
-export function markerKey(writerId: string, supplyId?: string): string {
-  return supplyId === undefined ? `stats-commit:${writerId}` : `stats-commit:{${encodeTag(supplyId)}}:${writerId}`
+/** The number of the last batch that a writer had applied: of all supplies, or on a cluster of a shard. */
+export function markerKey(writerId: string, shard?: string): string {
+  return shard === undefined ? `stats-commit:${writerId}` : `stats-commit:{${shard}}:${writerId}`
 }
 
 /** A hash's fields and amounts, one after the other: total_reqs, country:XX, bidder:ID:wins and so on. */
@@ -30,18 +33,24 @@ export function fieldsOf(tally: Tally): (string | number)[] {
   return fields
 }
 
-/** The reverse of `fieldsOf`, from Redis's answer. Fields that this version does not know are left out. */
-export function parseFields(hash: Readonly<Record<string, string>>): Tally {
-  const tally = createTally()
+/**
+ * The reverse of `fieldsOf`, from Redis's answer. Fields that this version does not know are left out.
+ * @param tally is added to
+ */
+export function parseFields(hash: Readonly<Record<string, string>>, tally = createTally()): Tally {
   for (const [field, text] of Object.entries(hash)) {
     const amount = Number(text)
     const first = field.indexOf(':')
     const kind = first === -1 ? field : field.slice(0, first)
-    if (kind === 'total_reqs') tally.requests = amount
-    else if (kind === 'country') tally.countries.set(field.slice(first + 1), amount)
+    if (kind === 'total_reqs') tally.requests += amount
+    else if (kind === 'country') addCountry(tally, field.slice(first + 1), amount)
     else if (kind === 'bidder') parseBidderField(tally, field.slice(first + 1), amount)
   }
   return tally
+}
+
+function addCountry({ countries }: Tally, country: string, amount: number): void {
+  countries.set(country, (countries.get(country) ?? 0) + amount)
 }
 
 function parseBidderField(tally: Tally, field: string, amount: number): void {
@@ -61,7 +70,7 @@ const BIDDER_COUNTERS: ReadonlyMap<string, { readonly name: keyof BidderTally; r
   ['revenue', { name: 'revenueMicros', unit: MICROS_PER_CENT }],
 ])
 
-/** Braces within an id would end the hash tag early, and two keys of one supply could land in different slots. */
+/** Braces within an id would end the hash tag early, and keys of one supply could land in different slots. */
 function encodeTag(supplyId: string): string {
   return supplyId.replace(/[%{}]/g, (character) => encodeURIComponent(character))
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { Redis } from 'ioredis'
 import type { Auction } from '../auction/types.ts'
 import { createGroupCommit } from '../commit/group-commit.ts'
 import type { Batch } from '../commit/lane.ts'
@@ -9,17 +8,13 @@ import { COUNTED_KEY, STREAM_BYTES_KEY, STREAM_KEY } from '../history/stream-key
 import { inTime } from '../in-time.ts'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript, type ScriptArgument } from '../redis/script.ts'
+import { shardOf } from '../redis/shards.ts'
 import { redisStatus } from '../redis/status.ts'
 import { createSupplyIndex } from './redis-index.ts'
-import { fieldsOf, markerKey, parseFields, statsKey } from './redis-keys.ts'
-import { addToTally, createTally, statsOf, type Tally } from './tally.ts'
-import {
-  type AuctionCount,
-  type StatsChanges,
-  type StatsStore,
-  StatsUnavailableError,
-  type SupplyStats,
-} from './types.ts'
+import { fieldsOf, markerKey, statsKey } from './redis-keys.ts'
+import { createRedisReads } from './redis-reads.ts'
+import { addToTally, createTally, type Tally } from './tally.ts'
+import { type AuctionCount, type StatsChanges, type StatsStore, StatsUnavailableError } from './types.ts'
 
 /** How long a read may take, in milliseconds. */
 export const READ_TIMEOUT_MS = 2_000
@@ -53,7 +48,7 @@ export function createRedisStatsStore({
 }): StatsStore {
   const { client, isCluster } = connection
   const commitScript = defineScript(client, 'commitStats', new URL('commit.lua', import.meta.url))
-  const totalsScript = defineScript(client, 'totalsOfStats', new URL('totals.lua', import.meta.url))
+  const reads = createRedisReads(connection)
   const writerId = randomUUID()
   const index = createSupplyIndex(client)
   /** What is in the stream of the auction log, as the last commit has found it. */
@@ -68,9 +63,9 @@ export function createRedisStatsStore({
     weigh: ({ tally }) => countersOf(tally),
     batchWeightMax: COUNTERS_PER_COMMIT_MAX,
     // A script's keys must be of one slot.
-    laneOf: isCluster ? (supplyId) => supplyId : undefined,
+    laneOf: isCluster ? shardOf : undefined,
     isAway: () => connection.state() === 'down',
-    apply: (batch, supplyId) => apply(batch, markerKey(writerId, supplyId)),
+    apply,
     onCommitted: ({ entries }) => {
       for (const { value } of entries.values()) if (value.log) log?.committed(value.log, streamBytes)
       changes.publish(entries.keys())
@@ -83,16 +78,16 @@ export function createRedisStatsStore({
     commit.retry()
   })
 
-  async function apply({ sequence, entries }: Batch<Waiting>, marker: string): Promise<void> {
+  async function apply({ sequence, entries }: Batch<Waiting>, shard: string | undefined): Promise<void> {
     const supplyIds = [...entries.keys()]
     const known = supplyIds.filter((supplyId) => index.has(supplyId))
     const indexing = index.add(supplyIds.filter((supplyId) => !index.has(supplyId)))
     // On one connection Redis sees them in this order anyway. A supply without index entry would never be listed.
     if (isCluster) await indexing
-    const keys = [marker]
+    const keys = [markerKey(writerId, shard)]
     const args: ScriptArgument[] = [sequence, MARKER_LIFETIME_S, log === undefined ? 0 : 1]
     for (const [supplyId, { value }] of entries) {
-      keys.push(statsKey(supplyId))
+      keys.push(statsKey(supplyId, shard))
       pushFields(args, fieldsOf(value.tally))
     }
     if (log !== undefined) {
@@ -117,23 +112,6 @@ export function createRedisStatsStore({
     }
   }
 
-  async function readSome(supplyIds: readonly string[]): Promise<(SupplyStats | undefined)[]> {
-    const hashes = await readHashes(client, supplyIds.map(statsKey))
-    return hashes.map((hash, index) => {
-      const tally = parseFields(hash)
-      return tally.requests === 0 ? undefined : statsOf(supplyIds[index] ?? '', tally)
-    })
-  }
-
-  async function readTotals(supplyIds: readonly string[]): Promise<number[]> {
-    const keys = supplyIds.map(statsKey)
-    // A script's keys must be of one slot.
-    const totals = isCluster
-      ? await Promise.all(keys.map((key) => client.hget(key, 'total_reqs')))
-      : ((await totalsScript(keys, [])) as (string | null)[])
-    return totals.map(Number)
-  }
-
   async function available<T>(read: () => Promise<T>): Promise<T> {
     try {
       return await inTime(read(), READ_TIMEOUT_MS)
@@ -146,8 +124,8 @@ export function createRedisStatsStore({
 
   return {
     record: (count) => commit.add(count),
-    read: (supplyIds) => available(() => inParts(supplyIds, SUPPLIES_PER_READ_MAX, readSome)),
-    totals: (supplyIds) => available(() => inParts(supplyIds, SUPPLIES_PER_READ_MAX, readTotals)),
+    read: (supplyIds) => available(() => inParts(supplyIds, SUPPLIES_PER_READ_MAX, reads.stats)),
+    totals: (supplyIds) => available(() => inParts(supplyIds, SUPPLIES_PER_READ_MAX, reads.totals)),
     supplyIds: (page) => available(() => index.page(page)),
     pending: () => commit.pending(),
     flush: (timeoutMs) => commit.flush(timeoutMs),
@@ -200,16 +178,4 @@ function pushFields(args: ScriptArgument[], fields: readonly (string | number)[]
 
 function countersOf(tally: Tally): number {
   return 1 + tally.countries.size + tally.bidders.size
-}
-
-/** One round trip; on a cluster, whose pipelines must go to one node, one request each. */
-async function readHashes(client: RedisConnection['client'], keys: string[]): Promise<Record<string, string>[]> {
-  if (!(client instanceof Redis)) return Promise.all(keys.map((key) => client.hgetall(key)))
-  const pipeline = client.pipeline()
-  for (const key of keys) pipeline.hgetall(key)
-  const answers = (await pipeline.exec()) ?? []
-  return answers.map(([error, hash]) => {
-    if (error) throw error
-    return hash as Record<string, string>
-  })
 }

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createRedisRateLimiter } from '../../src/rate-limit/redis.ts'
 import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
+import { SHARDS, shardOf } from '../../src/redis/shards.ts'
 import { createRedisAnswers } from '../../src/sold-once/redis.ts'
 import type { AnswerStore, KeyedSale } from '../../src/sold-once/types.ts'
 import { createRedisStatsChanges } from '../../src/stats/changes-redis.ts'
@@ -10,7 +11,7 @@ import { type RedisServer, startRedisCluster } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
 import { describeAnswerStore, newSale } from './answers-contract.ts'
 import { describeRateLimiter } from './rate-limit-contract.ts'
-import { describeStatsStore, expectExactly, randomCounts } from './stats-contract.ts'
+import { describeStatsStore, everySupplyId, expectExactly, randomCounts } from './stats-contract.ts'
 
 /** How long Redis may take: the machine may be busy. */
 const PATIENT_MS = 10_000
@@ -36,7 +37,7 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
   }
 
   const nodeOf = (supplyId: string, keysByNode: ReadonlyMap<RedisServer, unknown>) =>
-    [...keysByNode].find(([, keys]) => String(keys).includes(`stats:{${supplyId}}`))?.[0]
+    [...keysByNode].find(([, keys]) => String(keys).includes(`stats:{${shardOf(supplyId)}}:`))?.[0]
   const keysByNode = async () =>
     new Map(await Promise.all(cluster.nodes.map(async (node) => [node, await node.command('keys', '*')] as const)))
 
@@ -88,15 +89,67 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
   describe('createRedisStatsStore', () => {
     describeStatsStore(openStats, () => changed)
 
-    it('should spread supplies over the nodes, each with its marker', async () => {
+    it('should spread supplies over the nodes by their shards, each with its marker', async () => {
       const store = await openStats()
       const counts = randomCounts(2_000, 30)
       await Promise.all(counts.map((count) => store.record(count)))
       await expectExactly(store, counts)
       for (const keys of (await keysByNode()).values()) {
-        const supplies = [...String(keys).matchAll(/stats:(\{[^}]*\})/g)].map(([, tag]) => tag)
+        const supplies = [...String(keys).matchAll(/stats:\{(s\d+)\}:(supply\d+)/g)]
         expect(supplies.length).toBeGreaterThan(0)
-        for (const tag of supplies) expect(String(keys)).toContain(`stats-commit:${tag}:`)
+        for (const [, shard, supplyId = ''] of supplies) {
+          expect(shard).toBe(shardOf(supplyId))
+          expect(String(keys)).toContain(`stats-commit:{${shard}}:`)
+        }
+      }
+      await store.dispose()
+    })
+
+    it('should commit what was recorded meanwhile together, for each shard', async () => {
+      const store = await openStats()
+      const calls = async () => {
+        const stats = await Promise.all(cluster.nodes.map((node) => node.command('info', 'commandstats')))
+        return [...stats.join().matchAll(/cmdstat_evalsha:calls=(\d+)/g)].reduce(
+          (sum, [, count]) => sum + Number(count),
+          0,
+        )
+      }
+      const counts = randomCounts(1_000, 200)
+      // The scripts are there, and the supplies in the index.
+      await Promise.all(counts.map((count) => store.record(count)))
+      const before = await calls()
+      await Promise.all(counts.map((count) => store.record(count)))
+      const commits = (await calls()) - before
+      expect(commits).toBeGreaterThanOrEqual(SHARDS.length)
+      expect(commits).toBeLessThanOrEqual(2 * SHARDS.length)
+      await store.dispose()
+    })
+
+    it('should go on from what an earlier version counted under tags of the supplies themselves', async () => {
+      const store = await openStats()
+      const { client } = await connect()
+      const ids = ['supply1', 'a{b}']
+      for (const supplyId of ids) {
+        await client.hset(
+          `stats:{${encodeURIComponent(supplyId)}}`,
+          'total_reqs',
+          7,
+          'country:US',
+          7,
+          'bidder:b:wins',
+          2,
+        )
+        await client.zadd('stats-supply-ids', 0, supplyId)
+      }
+      expect(await store.totals(ids)).toEqual([7, 7])
+      for (const supplyId of ids) {
+        await store.record({ supplyId, country: 'US', responses: [{ bidderId: 'b', outcome: 'WON' }], priceMicros: 5 })
+      }
+      expect(await store.totals(ids)).toEqual([8, 8])
+      for (const stats of await store.read(await everySupplyId(store))) {
+        expect(stats?.totalRequests).toBe(8)
+        expect(stats?.requestsPerCountry).toEqual([{ country: 'US', requests: 8 }])
+        expect(stats?.bidders).toMatchObject([{ bidderId: 'b', wins: 3, revenueMicros: 5 }])
       }
       await store.dispose()
     })

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { SHARDS, shardOf } from '../../src/redis/shards.ts'
 import { fieldsOf, markerKey, parseFields, statsKey } from '../../src/stats/redis-keys.ts'
 import { addToTally, createTally } from '../../src/stats/tally.ts'
 
@@ -9,16 +11,41 @@ describe('statsKey', () => {
     expect(statsKey('a:b')).toBe('stats:{a:b}')
   })
 
-  it('should give every id a key of its own whose hash tag is the same as its markers', () => {
-    const id = fc.string({ unit: fc.constantFrom('a', '{', '}', '%', ':', '7', 'B', 'D'), minLength: 1, maxLength: 6 })
+  it('should give every id a key of its own, whose hash tag is the same as its markers on a cluster', () => {
+    const id = fc.string({ unit: fc.constantFrom('a', '{', '}', '%', ':', '7', 'B', 'D'), minLength: 1, maxLength: 4 })
     fc.assert(
-      fc.property(id, id, (one, other) => {
-        expect(hashTag(statsKey(one))).toBe(hashTag(markerKey('writer', one)))
-        expect(hashTag(statsKey(one))).not.toBe(statsKey(one))
-        expect(statsKey(one) === statsKey(other)).toBe(one === other)
+      fc.property(id, id, fc.constantFrom(undefined, ...SHARDS), (one, other, shard) => {
+        const key = statsKey(one, shard)
+        expect(hashTag(key)).not.toBe(key)
+        if (shard !== undefined) expect([key, markerKey('w', shard)].map(hashTag)).toEqual([shard, shard])
+        expect(key === statsKey(other, shard)).toBe(one === other)
+        expect(statsKey(one)).not.toBe(statsKey(other, 's1'))
       }),
-      { numRuns: 2_000 },
+      { numRuns: 5_000 },
     )
+  })
+})
+
+describe('shardOf', () => {
+  it('should be for ever the same, since counters are found by it', () => {
+    expect(['', 'supply1', 'supply2', 'news', 'sport:{a}', 'ü'].map(shardOf)).toEqual([
+      's9',
+      's1',
+      's8',
+      's1',
+      's15',
+      's0',
+    ])
+  })
+
+  it('should spread ids of usual kinds over all shards', () => {
+    const kinds = [(index: number) => `supply${index}`, (index: number) => `s-${index * 16}`, () => randomUUID()]
+    for (const idOf of kinds) {
+      const ids = Array.from({ length: 1_600 }, (_, index) => idOf(index))
+      const sizes = SHARDS.map((shard) => ids.filter((id) => shardOf(id) === shard).length)
+      expect(Math.min(...sizes)).toBeGreaterThan(50)
+      expect(Math.max(...sizes)).toBeLessThan(200)
+    }
   })
 })
 
