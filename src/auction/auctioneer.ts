@@ -82,7 +82,9 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
 
   function hold(bidders: readonly Bidder[], request: AuctionRequest): Auction | Promise<Auction> {
     auctions++
-    return holdAuction(request, bidders, auctions, dependencies)
+    const settings = catalog.current().supplySettings(request.supplyId)
+    const supply = request.supply === undefined ? settings : { ...settings, ...request.supply }
+    return holdAuction(request, bidders, supply, auctions, dependencies)
   }
 }
 

@@ -115,14 +115,15 @@ export function biddersTime({ responses, tmaxMs }: Pick<Auction, 'responses' | '
 }
 
 /**
- * Makes a late answer a timeout. Returns how long the auction waits for this one, in milliseconds: not at all for a no bid
- * without a latency, as of a bidder that its client did not ask.
+ * Makes a late answer a timeout. Returns how long the auction waits for this one, in milliseconds: not at all for a bidder
+ * that was not asked.
  */
 function settle(response: BidderResponse, tmaxMs: number): number {
   const { outcome, latencyMs } = response
   if (outcome !== 'TIMED_OUT' && latencyMs !== null && latencyMs <= tmaxMs) return latencyMs
-  if (outcome === 'NO_BID' && latencyMs === null) return 0
+  if (outcome === 'SKIPPED') return 0
   response.outcome = 'TIMED_OUT'
   response.priceMicros = null
+  response.reason = undefined
   return tmaxMs
 }

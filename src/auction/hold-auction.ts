@@ -1,5 +1,5 @@
 import type { BidderClient, BidderResponse, BidRequest } from '../bidders/types.ts'
-import type { Bidder } from '../catalog/types.ts'
+import type { Bidder, SupplySettings } from '../catalog/types.ts'
 import { chanceOf } from '../random.ts'
 import { chooseWinner } from './choose-winner.ts'
 import { collectBids } from './collect-bids.ts'
@@ -27,20 +27,23 @@ export interface AuctionDependencies {
  * Where nobody makes it wait the result comes without a promise. The same seed and number give the same chance, whatever
  * else runs.
  * @param bidders the eligible bidders, sorted by id
+ * @param supply how the supply sells
  * @param number counts auctions: each has its own
  */
 export function holdAuction(
   request: AuctionRequest,
   bidders: readonly Bidder[],
+  supply: SupplySettings,
   number: number,
   dependencies: AuctionDependencies,
 ): Auction | Promise<Auction> {
   const { bidderClient, clock, newAuctionId, seed } = dependencies
-  const { supplyId, ip, country, tmaxMs } = request
+  const { supplyId, ip, country, tmaxMs, details } = request
   const startedAt = clock.monotonic()
   const startedAtMs = clock.now()
   const auctionId = newAuctionId(startedAtMs)
-  const bidRequest: BidRequest = { auctionId, supplyId, ip, country, tmaxMs, chance: chanceOf(seed, number) }
+  const chance = chanceOf(seed, number)
+  const bidRequest: BidRequest = { auctionId, supplyId, ip, country, tmaxMs, supply, details, chance }
   const collected = collectBids(bidRequest, bidders, bidderClient, startedAt + tmaxMs)
   return collected instanceof Promise
     ? collected.then((responses) =>
@@ -59,10 +62,21 @@ function decide(
   const winnerIndex = chooseWinner(responses, request)
   const winning = responses[winnerIndex]
   if (winning) winning.outcome = 'WON'
-  const { auctionId, supplyId, country, tmaxMs } = request
-  const winner = bidders[winnerIndex] ?? null
-  const priceMicros = firstPrice(responses, winnerIndex)
-  return { id: auctionId, supplyId, country, tmaxMs, responses, winner, priceMicros, startedAtMs, durationMs }
+  const { auctionId, supplyId, country, tmaxMs, supply } = request
+  const { auctionType, floorMicros } = supply
+  return {
+    id: auctionId,
+    supplyId,
+    country,
+    tmaxMs,
+    responses,
+    auctionType,
+    floorMicros,
+    winner: bidders[winnerIndex] ?? null,
+    priceMicros: firstPrice(responses, winnerIndex),
+    startedAtMs,
+    durationMs,
+  }
 }
 
 function roundToHundredths(ms: number): number {

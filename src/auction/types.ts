@@ -1,5 +1,5 @@
-import type { BidderResponse } from '../bidders/types.ts'
-import type { Bidder } from '../catalog/types.ts'
+import type { BidderResponse, RequestDetails } from '../bidders/types.ts'
+import type { AuctionType, Bidder, SupplySettings } from '../catalog/types.ts'
 
 /** One impression offered to its eligible bidders, with everything they answered: what is recorded and told of it. */
 export interface Auction {
@@ -10,6 +10,9 @@ export interface Auction {
   readonly tmaxMs: number
   /** One per eligible bidder, by bidder id; none where nobody was eligible. */
   readonly responses: readonly BidderResponse[]
+  readonly auctionType: AuctionType
+  /** No bid under it was taken, in whole millionths; 0: none. */
+  readonly floorMicros: number
   /** Null where no bidder bid in time. */
   readonly winner: Bidder | null
   /** What the winner pays, in whole millionths, which need not be its bid; 0 without a winner. */
@@ -29,6 +32,10 @@ export interface AuctionRequest {
   readonly country: string
   /** The longest a bidder may take, in milliseconds, within TMAX_MS. */
   readonly tmaxMs: number
+  /** What this request says of the supply, before what the catalogue says. */
+  readonly supply?: Partial<SupplySettings>
+  /** Of the user and the place, for bidders that are asked over HTTP. */
+  readonly details?: RequestDetails
 }
 
 /** How a request to sell an impression ends. */

@@ -1,5 +1,5 @@
 import { createSupplyTable, NO_RECORD } from './supply-table.ts'
-import type { Bidder, CatalogSnapshot } from './types.ts'
+import { type Bidder, type CatalogSnapshot, DEFAULT_SUPPLY_SETTINGS } from './types.ts'
 
 /** The catalogue in memory, packed: it can be changed, and snapshots look into it. */
 export interface CatalogTable {
@@ -63,7 +63,14 @@ export function createCatalogTable(): CatalogTable {
 
     isWasteful: () => supplies.isWasteful() || byNumber.length > 2 * bidders.size + COUNTRIES_MIN,
 
-    snapshot: (revision) => ({ revision, supplies: supplies.ids, bidders, eligibleBidders, biddersOf }),
+    snapshot: (revision) => ({
+      revision,
+      supplies: supplies.ids,
+      bidders,
+      eligibleBidders,
+      supplySettings: () => DEFAULT_SUPPLY_SETTINGS,
+      biddersOf,
+    }),
   }
 
   function eligibleBidders(supplyId: string, country: string): readonly Bidder[] | undefined {

@@ -23,12 +23,14 @@ export interface PackedAuctions {
   readonly count: number
 }
 
-/** An outcome's letter: won, lost, no bid, timed out. */
+/** An outcome's letter: won, lost, no bid, timed out, error, skipped. */
 export const OUTCOME_CODES: Readonly<Record<BidderOutcome, number>> = {
   WON: 'w'.charCodeAt(0),
   LOST: 'l'.charCodeAt(0),
   NO_BID: 'n'.charCodeAt(0),
   TIMED_OUT: 't'.charCodeAt(0),
+  ERROR: 'e'.charCodeAt(0),
+  SKIPPED: 's'.charCodeAt(0),
 }
 
 /** At most so many bytes an auction takes. */

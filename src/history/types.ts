@@ -5,7 +5,7 @@ import type { PackedAuctions } from './packed-auction.ts'
 import type { Rollups } from './rollups.ts'
 
 /** An auction as it was logged. */
-export interface LoggedAuction extends Omit<Auction, 'winner' | 'responses'> {
+export interface LoggedAuction extends Omit<Auction, 'winner' | 'responses' | 'auctionType' | 'floorMicros'> {
   readonly winnerId: string | null
   readonly responses: readonly Readonly<BidderResponse>[]
 }

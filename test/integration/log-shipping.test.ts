@@ -29,7 +29,8 @@ function auctionOf(index: number): Auction {
   }
   const answers = { a: answerOf(0), b: answerOf(1), c: answerOf(2) }
   const { winnerId, ...auction } = loggedAuction(Date.now(), `supply${index % 5}`, index % 7 ? 'US' : 'GB', answers)
-  return { ...auction, winner: winnerId === null ? null : { id: winnerId, country: auction.country } }
+  const winner = winnerId === null ? null : { id: winnerId, country: auction.country }
+  return { ...auction, auctionType: 'FIRST_PRICE', floorMicros: 0, winner }
 }
 
 describe.runIf(hasRedis && hasPostgres)('the auction log on its way through Redis', () => {

@@ -59,6 +59,8 @@ export const arbitraryAuction: fc.Arbitrary<Auction> = fc
       id: idAt(startedAtMs),
       startedAtMs,
       responses,
+      auctionType: 'FIRST_PRICE' as const,
+      floorMicros: 0,
       winner: winner ? { id: winner.bidderId, country: auction.country } : null,
       priceMicros: winner ? paid : 0,
     }
@@ -98,6 +100,8 @@ export function randomAuctions(
       country,
       tmaxMs: 1 + next(5000),
       responses,
+      auctionType: 'FIRST_PRICE',
+      floorMicros: 0,
       winner: winner ? { id: winner.bidderId, country } : null,
       // What is paid need not be what was bid.
       priceMicros: winner ? 1 + next(1_000_000) : 0,

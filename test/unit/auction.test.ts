@@ -7,6 +7,7 @@ import { type AuctionDependencies, holdAuction } from '../../src/auction/hold-au
 import type { Auction, AuctionRequest } from '../../src/auction/types.ts'
 import { bidOf, noBid, timedOut } from '../../src/bidders/response.ts'
 import { createSimulatedBidders } from '../../src/bidders/simulated.ts'
+import { DEFAULT_SUPPLY_SETTINGS } from '../../src/catalog/types.ts'
 import { type Chance, chanceOf, createRandom, draw, type Random } from '../../src/random.ts'
 
 const REQUEST: AuctionRequest = { supplyId: 'supply1', ip: '203.0.113.7', country: 'US', tmaxMs: 200 }
@@ -25,7 +26,13 @@ describe('an auction', () => {
   it('should be won by a highest bid in every one of 10,000 seeded auctions', () => {
     const at = simulated(7)
     for (let round = 0; round < 10_000; round++) {
-      const { responses, winner, priceMicros } = holdAuction(REQUEST, BIDDERS, round, at) as Auction
+      const { responses, winner, priceMicros } = holdAuction(
+        REQUEST,
+        BIDDERS,
+        DEFAULT_SUPPLY_SETTINGS,
+        round,
+        at,
+      ) as Auction
       const prices = responses.map((response) => response.priceMicros ?? 0)
       expect(priceMicros).toBe(Math.max(...prices))
       const won = responses.filter(({ outcome }) => outcome === 'WON')
@@ -67,7 +74,9 @@ describe('an auction', () => {
   it('should replay from the same seed, and differ for another', () => {
     function replay(seed: number): unknown[] {
       const at = simulated(seed)
-      return Array.from({ length: 100 }, (_, number) => told(holdAuction(REQUEST, BIDDERS, number, at) as Auction))
+      return Array.from({ length: 100 }, (_, number) =>
+        told(holdAuction(REQUEST, BIDDERS, DEFAULT_SUPPLY_SETTINGS, number, at) as Auction),
+      )
     }
     expect(replay(42)).toEqual(replay(42))
     expect(replay(42)).not.toEqual(replay(43))
@@ -79,11 +88,17 @@ describe('an auction', () => {
     const among = simulated(42, 1.5)
     const auctions = await Promise.all(
       Array.from({ length: 200 }, (_, number) =>
-        holdAuction(request, BIDDERS.slice(0, 1 + (number % 12)), number, among),
+        holdAuction(request, BIDDERS.slice(0, 1 + (number % 12)), DEFAULT_SUPPLY_SETTINGS, number, among),
       ),
     )
     for (const number of [3, 11, 142, 199]) {
-      const alone = await holdAuction(request, BIDDERS.slice(0, 1 + (number % 12)), number, simulated(42, 1.5))
+      const alone = await holdAuction(
+        request,
+        BIDDERS.slice(0, 1 + (number % 12)),
+        DEFAULT_SUPPLY_SETTINGS,
+        number,
+        simulated(42, 1.5),
+      )
       expect(told(alone)).toEqual(told(auctions[number] as Auction))
     }
   })
@@ -91,7 +106,9 @@ describe('an auction', () => {
   it('should draw latencies, no bids and prices as uniformly as promised', async () => {
     const at = simulated(3, 1.5)
     const auctions = await Promise.all(
-      Array.from({ length: 2000 }, (_, number) => holdAuction({ ...REQUEST, tmaxMs: 100 }, BIDDERS, number, at)),
+      Array.from({ length: 2000 }, (_, number) =>
+        holdAuction({ ...REQUEST, tmaxMs: 100 }, BIDDERS, DEFAULT_SUPPLY_SETTINGS, number, at),
+      ),
     )
     const responses = auctions.flatMap((auction) => auction.responses)
     const timedOut = responses.filter(({ outcome }) => outcome === 'TIMED_OUT').length
@@ -108,7 +125,7 @@ describe('an auction', () => {
     const seen = { timedOut: 0, inTime: 0 }
     const auctions = await Promise.all(
       Array.from({ length: 200 }, (_, seed) =>
-        holdAuction({ ...REQUEST, tmaxMs: 100 }, BIDDERS.slice(0, 2), 1, simulated(seed, 1.5)),
+        holdAuction({ ...REQUEST, tmaxMs: 100 }, BIDDERS.slice(0, 2), DEFAULT_SUPPLY_SETTINGS, 1, simulated(seed, 1.5)),
       ),
     )
     for (const { responses, durationMs } of auctions) {
@@ -136,6 +153,8 @@ describe('an auction', () => {
         { bidderId: 'bidder4', outcome: 'TIMED_OUT', priceMicros: null, latencyMs: 270.31 },
         timedOut('bidder5'),
       ],
+      auctionType: 'FIRST_PRICE',
+      floorMicros: 0,
       winner: { id: 'bidder2', country: 'US' },
       priceMicros: 230_000,
       startedAtMs: 0,

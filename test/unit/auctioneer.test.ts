@@ -51,6 +51,8 @@ describe('createAuctioneer', () => {
           { bidderId: 'a', outcome: 'WON', priceMicros: 230_000, latencyMs: 0 },
           { bidderId: 'b', outcome: 'LOST', priceMicros: 90_000, latencyMs: 0 },
         ],
+        auctionType: 'FIRST_PRICE',
+        floorMicros: 0,
         winner: { id: 'a', country: 'US' },
         priceMicros: 230_000,
         startedAtMs: 1_700_000_000_000,

@@ -1,13 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { biddersTime, collectBids } from '../../src/auction/collect-bids.ts'
-import { bidOf, noBid, timedOut } from '../../src/bidders/response.ts'
+import { bidOf, noBid, skipped, timedOut } from '../../src/bidders/response.ts'
 import type { BidderClient, BidderResponse, BidRequest } from '../../src/bidders/types.ts'
-import type { Bidder } from '../../src/catalog/types.ts'
+import { type Bidder, DEFAULT_SUPPLY_SETTINGS } from '../../src/catalog/types.ts'
 
 type Answer = BidderResponse | Promise<BidderResponse> | Error
 
 function request(tmaxMs: number): BidRequest {
-  return { auctionId: 'a', supplyId: 's', ip: '203.0.113.7', country: 'US', tmaxMs, chance: 1 }
+  const supply = DEFAULT_SUPPLY_SETTINGS
+  return {
+    auctionId: 'a',
+    supplyId: 's',
+    ip: '203.0.113.7',
+    country: 'US',
+    tmaxMs,
+    supply,
+    details: undefined,
+    chance: 1,
+  }
 }
 
 /** Asks one bidder per answer: a, b, c, … */
@@ -67,8 +77,8 @@ describe('collectBids', () => {
     expect(await collecting).toEqual([bidOf('a', 9, 2), noBid('b', 0), noBid('c', 1), bidOf('d', 7, 0.5)])
   })
 
-  it('should leave a no bid without a latency what it is, and not wait for it', async () => {
-    const unasked = (bidderId: string): BidderResponse => ({ ...noBid(bidderId, 0), latencyMs: null })
+  it('should leave a bidder that was not asked what it is, and not wait for it', async () => {
+    const unasked = (bidderId: string): BidderResponse => skipped(bidderId, 'CIRCUIT_OPEN')
     expect(collect([unasked('a'), bidOf('b', 5, 0)], LONG_MS)).toEqual([unasked('a'), bidOf('b', 5, 0)])
     const responses = await collect([unasked('a'), Promise.resolve(unasked('b')), unasked('c')], LONG_MS)
     expect(responses).toEqual([unasked('a'), unasked('b'), unasked('c')])

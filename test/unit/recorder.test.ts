@@ -10,6 +10,8 @@ const AUCTION: Auction = {
   country: 'US',
   tmaxMs: 200,
   responses: [bidOf('a', 230_000, 1)],
+  auctionType: 'FIRST_PRICE',
+  floorMicros: 0,
   winner: { id: 'a', country: 'US' },
   priceMicros: 230_000,
   startedAtMs: 0,
@@ -41,7 +43,7 @@ describe('createRecorder', () => {
     expect(lines).toEqual([])
     await new Promise(setImmediate)
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-      { auction: AUCTION, msg: expect.stringContaining('Winner: a (0.23)') },
+      { auction: JSON.parse(JSON.stringify(AUCTION)), msg: expect.stringContaining('Winner: a (0.23)') },
     ])
   })
 })

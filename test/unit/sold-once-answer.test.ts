@@ -38,6 +38,8 @@ describe('a kept answer', () => {
             country: 'US',
             tmaxMs: 200,
             responses: given,
+            auctionType: 'SECOND_PRICE',
+            floorMicros: 10_000,
             winner: winning ? { id: winning.bidderId, country: 'US' } : null,
             // The winner need not pay what it bid.
             priceMicros: winning ? price : 0,

@@ -40,6 +40,8 @@ function soldOnce({
         country,
         tmaxMs,
         responses: [],
+        auctionType: 'FIRST_PRICE',
+        floorMicros: 0,
         winner: null,
         priceMicros: 0,
         startedAtMs: 1,

@@ -6,8 +6,9 @@ import { builder } from '../builder.ts'
 export const RESPONSES_EXPECTED = 10
 
 const BidderOutcomeType = builder.enumType('BidderOutcome', {
-  description: 'How a bidder that was asked came out of an auction.',
-  values: ['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const satisfies readonly BidderOutcome[],
+  description: `How a bidder came out of an auction. ERROR: what it answered is neither a bid that could be taken nor a refusal
+to bid. SKIPPED: it was not asked.`,
+  values: ['WON', 'LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'] as const satisfies readonly BidderOutcome[],
 })
 
 /** A response as the API tells it: made once for each, so that no field needs a resolver. */
