@@ -3,7 +3,7 @@ import type { Bidder, SupplySettings } from '../catalog/types.ts'
 import { chanceOf } from '../random.ts'
 import { chooseWinner } from './choose-winner.ts'
 import { collectBids } from './collect-bids.ts'
-import { firstPrice } from './pricing.ts'
+import { priceToPay } from './pricing.ts'
 import type { Auction, AuctionRequest } from './types.ts'
 
 /** Time, as an auction needs it. */
@@ -59,7 +59,7 @@ function decide(
   startedAtMs: number,
   durationMs: number,
 ): Auction {
-  const winnerIndex = chooseWinner(responses, request)
+  const winnerIndex = chooseWinner(responses, request, request.supply.floorMicros)
   const winning = responses[winnerIndex]
   if (winning) winning.outcome = 'WON'
   const { auctionId, supplyId, country, tmaxMs, supply } = request
@@ -73,7 +73,7 @@ function decide(
     auctionType,
     floorMicros,
     winner: bidders[winnerIndex] ?? null,
-    priceMicros: firstPrice(responses, winnerIndex),
+    priceMicros: priceToPay(responses, winnerIndex, supply),
     startedAtMs,
     durationMs,
   }

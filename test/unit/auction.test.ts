@@ -49,7 +49,7 @@ describe('an auction', () => {
     const wins = [0, 0, 0, 0, 0, 0]
     const rounds = 30_000
     for (let round = 0; round < rounds; round++) {
-      const winner = chooseWinner(responses, { chance: chanceOf(11, round) })
+      const winner = chooseWinner(responses, { chance: chanceOf(11, round) }, 0)
       wins[winner] = (wins[winner] ?? 0) + 1
     }
     expect([wins[0], wins[2], wins[5]]).toEqual([0, 0, 0])
@@ -64,6 +64,7 @@ describe('an auction', () => {
         const winner = chooseWinner(
           bids.map((price, index) => (price === null ? noBid(`b${index}`, 0) : bidOf(`b${index}`, price, 0))),
           { chance: chanceOf(seed, 1) },
+          0,
         )
         const highest = Math.max(0, ...bids.map((price) => price ?? 0))
         return highest === 0 ? winner === -1 : bids[winner] === highest
