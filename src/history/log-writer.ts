@@ -1,7 +1,7 @@
 import { messageOf } from '../db/database-error.ts'
 import { createCounted, giveUp } from './counted.ts'
 import type { PackedAuctions } from './packed-auction.ts'
-import type { AuctionLogStore, LogBatch } from './types.ts'
+import { type AuctionLogStore, type LogBatch, WHOLE } from './types.ts'
 
 /** Auctions wait for the store up to this many bytes, some 300,000 of eight responses each. */
 export const PENDING_BYTES_MAX = 64 * 1024 * 1024
@@ -122,7 +122,7 @@ export function createLogWriter({
     waitingAuctions -= rowCount
     auctions += rowCount
     batches += 1
-    const batch = { position: String(batches), rows, rollups, givenUp, auctions }
+    const batch = { positions: new Map([[WHOLE, String(batches)]]), rows, rollups, givenUp, auctions }
     counted = createCounted()
     countedAuctions = 0
     return batch

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { createPgClient } from '../db/client.ts'
 import { codeOf, messageOf } from '../db/database-error.ts'
 import { inTime } from '../in-time.ts'
-import type { LogBatch, ResumableLogStore } from './types.ts'
+import type { LogBatch, Positions, ResumableLogStore } from './types.ts'
 import { writeRollups } from './write-rollups.ts'
 import { copyRows, insertRows, type WriteRows } from './write-rows.ts'
 
@@ -59,7 +59,7 @@ export function createPostgresLogStore({
     client ??= await connect()
     await makeDays(client)
     await client.query('BEGIN')
-    const isNew = await claim(client, writer, batch.position)
+    const isNew = await claim(client, writer, batch.positions)
     if (isNew) await writeBatch(client, batch, writeRows)
     await client.query(isNew ? 'COMMIT' : 'ROLLBACK')
   }
@@ -85,9 +85,9 @@ export function createPostgresLogStore({
           await connecting.end()
           return { isStandby: true }
         }
-        const known = await connecting.query('SELECT position FROM auction_log_writers WHERE writer = $1', [writer])
+        const known = await connecting.query<{ part: string; position: string }>(POSITIONS, [writer])
         client = connecting
-        return { isStandby: false, position: known.rows[0]?.position }
+        return { isStandby: false, positions: new Map(known.rows.map(({ part, position }) => [part, position])) }
       } catch (error) {
         await connecting.end().catch(() => {})
         throw error
@@ -98,9 +98,10 @@ export function createPostgresLogStore({
 }
 
 /** Whether this batch is not there yet; if so, it is from this transaction on. */
-async function claim(client: pg.Client, writer: string, position: string): Promise<boolean> {
-  const { rowCount } = await client.query(CLAIM, [writer, position])
-  return rowCount === 1
+async function claim(client: pg.Client, writer: string, positions: Positions): Promise<boolean> {
+  const { rowCount } = await client.query(CLAIM, [writer, [...positions.keys()], [...positions.values()]])
+  // All of a batch's are there or none.
+  return rowCount !== 0
 }
 
 async function writeBatch(
@@ -128,8 +129,12 @@ const REMEDIES = [
 
 /** Given back with the connection. */
 const LOCK = `SELECT pg_try_advisory_lock(hashtext('auction_log_writers'), hashtext($1)) AS is_mine`
+/** A part's name goes after its writer's. */
+const POSITIONS = `
+  SELECT substr(writer, length($1) + 1) AS part, position FROM auction_log_writers WHERE starts_with(writer, $1)`
 const CLAIM = `
-  INSERT INTO auction_log_writers AS known (writer, position, written_at) VALUES ($1, $2, now())
+  INSERT INTO auction_log_writers AS known (writer, position, written_at)
+  SELECT $1 || part, position, now() FROM unnest($2::text[], $3::text[]) AS batch (part, position)
   ON CONFLICT (writer) DO UPDATE SET position = excluded.position, written_at = excluded.written_at
   WHERE known.position <> excluded.position`
 const GIVE_UP = `

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isAfter, type LogStream } from './log-stream.ts'
 import { type PackedAuctions, readPacked } from './packed-auction.ts'
 import { createRollups } from './rollups.ts'
-import type { AuctionLogStore, ResumableLogStore } from './types.ts'
+import { type AuctionLogStore, type ResumableLogStore, WHOLE } from './types.ts'
 
 /** Takes the auction log from Redis to its store, for as long as no other process does. */
 export interface Shipper {
@@ -42,7 +42,7 @@ export function createShipper(options: ShipperOptions): Shipper {
       try {
         const resumed = await store.resume()
         if (resumed.isStandby) tell(true, undefined)
-        else await ship(resumed.position)
+        else await ship(resumed.positions.get(WHOLE))
       } catch (error) {
         tell(false, describe(error))
       }
@@ -59,7 +59,7 @@ export function createShipper(options: ShipperOptions): Shipper {
       const beganAt = performance.now()
       const { rows, last } = await readBatch(position)
       if (last !== undefined) {
-        await store.write({ position: last, rows, rollups: rollupsOf(rows), givenUp: new Map() })
+        await store.write({ positions: new Map([[WHOLE, last]]), rows, rollups: rollupsOf(rows), givenUp: new Map() })
         await stream.trim(last)
         position = last
         for (const { count } of rows) shipped += count
@@ -99,7 +99,7 @@ export function createShipper(options: ShipperOptions): Shipper {
     const taken = await stream.takeCounted()
     if (taken === undefined) return
     const { name, rollups, givenUp } = taken
-    await countedStore.write({ position: name, rows: [], rollups, givenUp })
+    await countedStore.write({ positions: new Map([[WHOLE, name]]), rows: [], rollups, givenUp })
     await stream.deleteCounted()
   }
 

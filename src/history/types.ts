@@ -57,13 +57,17 @@ export interface AuctionLogStore {
 
 /** One that knows how far it was written, and that one process at a time writes to. */
 export interface ResumableLogStore extends AuctionLogStore {
-  /** Begins to write, where no other process does, from the position of the last batch on. */
-  resume(): Promise<{ readonly isStandby: false; readonly position: string | undefined } | { readonly isStandby: true }>
+  /** Begins to write, where no other process does, from the positions of the last batches on. */
+  resume(): Promise<{ readonly isStandby: false; readonly positions: Positions } | { readonly isStandby: true }>
 }
 
+/** Where in each part of what is written a batch ends; where it has no parts, in the WHOLE. */
+export type Positions = ReadonlyMap<string, string>
+export const WHOLE = ''
+
 export interface LogBatch {
-  /** Names the batch: no other one of this store has the same. */
-  readonly position: string
+  /** Name the batch: no other one of this store has the same. They are written with it, or none of it is. */
+  readonly positions: Positions
   readonly rows: readonly PackedAuctions[]
   /** What the rows add to the statistics of their hours, and what those add that were given up before they were written. */
   readonly rollups: Rollups

@@ -4,7 +4,7 @@ import type { Auction } from '../../src/auction/types.ts'
 import { createPostgresHistory } from '../../src/history/postgres-history.ts'
 import { createPostgresLogStore } from '../../src/history/postgres-store.ts'
 import { readTotals } from '../../src/history/read-totals.ts'
-import type { AuctionLogStore } from '../../src/history/types.ts'
+import type { ResumableLogStore } from '../../src/history/types.ts'
 import { createMemoryStatsStore } from '../../src/stats/memory.ts'
 import { batchOf, emptyLog, loggedOf, rollupDifferences } from '../support/auction-log.ts'
 import { ODD_IDS, randomAuctions } from '../support/auctions.ts'
@@ -17,7 +17,7 @@ const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS
 
 describe.each(STORES)('the auction log in $store', ({ store: name, open, available }) => {
   let store: Store
-  let logs: AuctionLogStore[]
+  let logs: ResumableLogStore[]
 
   beforeAll(async () => {
     if (available) store = await open()
@@ -31,7 +31,7 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
     for (const log of logs) await log.dispose()
   })
 
-  function openLog(writer: string = randomUUID()): AuctionLogStore {
+  function openLog(writer: string = randomUUID()): ResumableLogStore {
     const embedded = name !== 'PostgreSQL'
     const log = createPostgresLogStore({ connectionString: store.url, embedded, writer })
     logs.push(log)
@@ -103,6 +103,25 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
     // Another writer's batch may have the same name.
     await openLog('another').write(batchOf('1', auctions.slice(30, 40)))
     await log.write(batchOf('2', auctions.slice(40)))
+    await expectLogged(auctions)
+  })
+
+  it.runIf(available)('should know where each part ends that a batch is of, and count that once', async () => {
+    const auctions = randomAuctions(50, { from: TODAY })
+    const log = openLog('writer')
+    const batch = (positions: Record<string, string>, from: number, to: number) => ({
+      ...batchOf('', auctions.slice(from, to)),
+      positions: new Map(Object.entries(positions)),
+    })
+    expect(await log.resume()).toEqual({ isStandby: false, positions: new Map() })
+    await log.write(batch({ ':a': '1', ':b': '7' }, 0, 20))
+    await log.write(batch({ ':a': '1', ':b': '7' }, 0, 20))
+    await log.write(batch({ ':b': '8' }, 20, 30))
+    await log.write(batch({ ':b': '8' }, 20, 30))
+    await log.write(batch({ ':a': '2', ':b': '9', ':c': '1' }, 30, 50))
+    await openLog('another').write(batch({ ':a': '3' }, 0, 0))
+    const positions = new Map(Object.entries({ ':a': '2', ':b': '9', ':c': '1' }))
+    expect(await log.resume()).toEqual({ isStandby: false, positions })
     await expectLogged(auctions)
   })
 

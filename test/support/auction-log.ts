@@ -1,7 +1,7 @@
 import type { Auction } from '../../src/auction/types.ts'
 import { readPacked } from '../../src/history/packed-auction.ts'
 import { createRollups } from '../../src/history/rollups.ts'
-import type { LogBatch, LoggedAuction } from '../../src/history/types.ts'
+import { type LogBatch, type LoggedAuction, WHOLE } from '../../src/history/types.ts'
 import { packAll } from './auctions.ts'
 import { ROLLUPS } from './logged.ts'
 import { query } from './postgres.ts'
@@ -12,7 +12,12 @@ export function batchOf(position: string, auctions: readonly Auction[]): LogBatc
   const rollups = createRollups()
   const reader = readPacked(packed)
   while (reader.next()) rollups.add(packed.bytes, reader)
-  return { position, rows: auctions.length > 0 ? [packed] : [], rollups, givenUp: new Map() }
+  return {
+    positions: new Map([[WHOLE, position]]),
+    rows: auctions.length > 0 ? [packed] : [],
+    rollups,
+    givenUp: new Map(),
+  }
 }
 
 /** An auction as it is read from the log. */

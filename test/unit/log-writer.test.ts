@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLogWriter, type LogProgress, type LogWriter } from '../../src/history/log-writer.ts'
 import { readPacked } from '../../src/history/packed-auction.ts'
-import type { LogBatch } from '../../src/history/types.ts'
+import { type LogBatch, WHOLE } from '../../src/history/types.ts'
 import { packAll, randomAuctions } from '../support/auctions.ts'
 
 const HOUR = Date.UTC(2026, 10, 28, 22) / 3_600_000
@@ -119,7 +119,7 @@ describe('createLogWriter', () => {
     await pass(INTERVAL_MS)
     await answer()
     expect(idsOf(written)).toEqual(auctions.map(({ id }) => id))
-    expect(new Set(written.map(({ position }) => position)).size).toBe(written.length)
+    expect(new Set(written.map(({ positions }) => positions.get(WHOLE))).size).toBe(written.length)
     for (const batch of written) expect(requestsOf(batch)).toBe(rowsOf(batch))
   })
 
@@ -300,6 +300,6 @@ function hoursIn(packed: { readonly bytes: Buffer }): number[] {
   return hours
 }
 
-function contentOf({ position, rows, rollups, givenUp }: LogBatch): unknown {
-  return structuredClone([position, rows, rollups.supplies(), rollups.bidders(), givenUp])
+function contentOf({ positions, rows, rollups, givenUp }: LogBatch): unknown {
+  return structuredClone([positions, rows, rollups.supplies(), rollups.bidders(), givenUp])
 }
