@@ -21,7 +21,12 @@ export function batchOf(position: string, auctions: readonly Auction[]): LogBatc
 }
 
 /** An auction as it is read from the log. */
-export function loggedOf({ winner, ...auction }: Auction): LoggedAuction {
+export function loggedOf({
+  winner,
+  auctionType: _auctionType,
+  floorMicros: _floorMicros,
+  ...auction
+}: Auction): LoggedAuction {
   return { ...auction, winnerId: winner?.id ?? null }
 }
 
