@@ -38,9 +38,15 @@ export async function readTotalsOf(prisma: PrismaClient, supplyIds: readonly str
     FROM bidder_stats_hourly WHERE supply_id = ANY(${supplyIds})
     GROUP BY supply_id, country, bidder_id ORDER BY supply_id, country, bidder_id`
   for (const { supply_id, bidder_id, no_bids, revenue_micros, ...counters } of bidders) {
-    supplies
-      .get(supply_id)
-      ?.bidders.push({ ...counters, bidderId: bidder_id, noBids: no_bids, revenueMicros: revenue_micros })
+    supplies.get(supply_id)?.bidders.push({
+      ...counters,
+      bidderId: bidder_id,
+      noBids: no_bids,
+      // The log does not count them yet.
+      errors: 0,
+      skipped: 0,
+      revenueMicros: revenue_micros,
+    })
   }
   return [...supplies].map(([supplyId, totals]) => ({ supplyId, ...totals }))
 }

@@ -89,6 +89,8 @@ export interface BidderTotals {
   readonly losses: number
   readonly noBids: number
   readonly timeouts: number
+  readonly errors: number
+  readonly skipped: number
   readonly revenueMicros: number
 }
 

@@ -69,7 +69,7 @@ subscription LiveStatistics {
     totalRequests
     requestsPerCountry { country requests }
     bidders {
-      bidderId wins losses noBids timeouts
+      bidderId wins losses noBids timeouts errors skipped
       totalRevenue
     }
   }
@@ -96,7 +96,7 @@ query Statistics {
     totalRequests
     requestsPerCountry { country requests }
     bidders {
-      bidderId wins losses noBids timeouts
+      bidderId wins losses noBids timeouts errors skipped
       totalRevenue
     }
   }

@@ -66,13 +66,15 @@ export function createPackedTallies(): PackedTallies {
         const block = allocate(first, numberOf(country), ofCountry)
         if (first === undefined) firstBlocks.set(supplyId, block)
         increase(block, offsetOf(block) + REQUESTS, requests)
-        for (const [index, { wins, losses, noBids, timeouts, revenueMicros }] of ofCountry.entries()) {
+        for (const [index, bidder] of ofCountry.entries()) {
           const counters = offsetOf(block) + HEADER_WORDS + index * BIDDER_WORDS
-          increase(block, counters + WON, wins)
-          increase(block, counters + LOST, losses)
-          increase(block, counters + NO_BID, noBids)
-          increase(block, counters + TIMED_OUT, timeouts)
-          increase(block, counters + REVENUE, revenueMicros)
+          increase(block, counters + WON, bidder.wins)
+          increase(block, counters + LOST, bidder.losses)
+          increase(block, counters + NO_BID, bidder.noBids)
+          increase(block, counters + TIMED_OUT, bidder.timeouts)
+          increase(block, counters + ERROR, bidder.errors)
+          increase(block, counters + SKIPPED, bidder.skipped)
+          increase(block, counters + REVENUE, bidder.revenueMicros)
         }
       }
     },
@@ -116,6 +118,8 @@ export function createPackedTallies(): PackedTallies {
       losses: read(block, at + LOST) + (other?.losses ?? 0),
       noBids: read(block, at + NO_BID) + (other?.noBids ?? 0),
       timeouts: read(block, at + TIMED_OUT) + (other?.timeouts ?? 0),
+      errors: read(block, at + ERROR) + (other?.errors ?? 0),
+      skipped: read(block, at + SKIPPED) + (other?.skipped ?? 0),
       revenueMicros: read(block, at + REVENUE) + (other?.revenueMicros ?? 0),
     })
   }
@@ -232,7 +236,9 @@ function offsetOf(block: number): number {
 function wordOf(outcome: BidderOutcome): number {
   if (outcome === 'NO_BID') return NO_BID
   if (outcome === 'LOST') return LOST
-  return outcome === 'WON' ? WON : TIMED_OUT
+  if (outcome === 'WON') return WON
+  if (outcome === 'TIMED_OUT') return TIMED_OUT
+  return outcome === 'ERROR' ? ERROR : SKIPPED
 }
 
 /** Of a counter: unique, since a chunk may be longer than CHUNK_WORDS. */
@@ -260,5 +266,7 @@ const WON = 1
 const LOST = 2
 const NO_BID = 3
 const TIMED_OUT = 4
-const REVENUE = 5
-const BIDDER_WORDS = 6
+const ERROR = 5
+const SKIPPED = 6
+const REVENUE = 7
+const BIDDER_WORDS = 8

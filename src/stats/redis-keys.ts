@@ -28,6 +28,8 @@ export function fieldsOf(tally: Tally): (string | number)[] {
     if (bidder.losses > 0) fields.push(`bidder:${bidderId}:losses`, bidder.losses)
     if (bidder.noBids > 0) fields.push(`bidder:${bidderId}:no_bids`, bidder.noBids)
     if (bidder.timeouts > 0) fields.push(`bidder:${bidderId}:timeouts`, bidder.timeouts)
+    if (bidder.errors > 0) fields.push(`bidder:${bidderId}:errors`, bidder.errors)
+    if (bidder.skipped > 0) fields.push(`bidder:${bidderId}:skipped`, bidder.skipped)
     if (bidder.revenueMicros > 0) fields.push(`bidder:${bidderId}:revenue_micros`, bidder.revenueMicros)
   }
   return fields
@@ -66,6 +68,8 @@ const BIDDER_COUNTERS: ReadonlyMap<string, { readonly name: keyof BidderTally; r
   ['losses', { name: 'losses', unit: 1 }],
   ['no_bids', { name: 'noBids', unit: 1 }],
   ['timeouts', { name: 'timeouts', unit: 1 }],
+  ['errors', { name: 'errors', unit: 1 }],
+  ['skipped', { name: 'skipped', unit: 1 }],
   ['revenue_micros', { name: 'revenueMicros', unit: 1 }],
   ['revenue', { name: 'revenueMicros', unit: MICROS_PER_CENT }],
 ])

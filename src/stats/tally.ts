@@ -13,6 +13,8 @@ export interface BidderTally {
   losses: number
   noBids: number
   timeouts: number
+  errors: number
+  skipped: number
   revenueMicros: number
 }
 
@@ -43,6 +45,12 @@ export function addToTally(tally: Tally, { country, responses, priceMicros }: Au
       case 'TIMED_OUT':
         bidder.timeouts += 1
         break
+      case 'ERROR':
+        bidder.errors += 1
+        break
+      case 'SKIPPED':
+        bidder.skipped += 1
+        break
     }
   }
 }
@@ -51,7 +59,7 @@ export function addToTally(tally: Tally, { country, responses, priceMicros }: Au
 export function bidderTally(tally: Tally, bidderId: string): BidderTally {
   let bidder = tally.bidders.get(bidderId)
   if (bidder === undefined) {
-    bidder = { wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
+    bidder = { wins: 0, losses: 0, noBids: 0, timeouts: 0, errors: 0, skipped: 0, revenueMicros: 0 }
     tally.bidders.set(bidderId, bidder)
   }
   return bidder

@@ -12,7 +12,7 @@ export interface SupplyStats {
   readonly totalRequests: number
   /** Sorted by country code. */
   readonly requestsPerCountry: readonly CountryRequests[]
-  /** Sorted by bidder id; every bidder that was ever asked. asked = wins + losses + noBids + timeouts. */
+  /** Sorted by bidder id; every bidder that was ever asked or skipped. */
   readonly bidders: readonly BidderStats[]
 }
 
@@ -21,12 +21,15 @@ export interface CountryRequests {
   readonly requests: number
 }
 
+/** asked = wins + losses + noBids + timeouts + errors; those in which it was skipped are apart. */
 export interface BidderStats {
   readonly bidderId: string
   readonly wins: number
   readonly losses: number
   readonly noBids: number
   readonly timeouts: number
+  readonly errors: number
+  readonly skipped: number
   /** The sum of what it paid for its wins, in whole millionths. */
   readonly revenueMicros: number
 }

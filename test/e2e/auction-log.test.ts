@@ -24,7 +24,7 @@ import {
 } from '../support/topology.ts'
 
 const STATS = `{ stats { supplyId totalRequests requestsPerCountry { country requests }
-  bidders { bidderId wins losses noBids timeouts totalRevenue } } }`
+  bidders { bidderId wins losses noBids timeouts errors skipped totalRevenue } } }`
 /** One that has no bidder of any country. */
 const LONELY = 'lonely'
 const LOAD = { concurrency: 16, supplyIds: [...SUPPLY_IDS, LONELY], countries: COUNTRIES, tmax: 50 }

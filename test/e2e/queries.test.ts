@@ -229,7 +229,7 @@ describe('one bidder', () => {
 const STATS = `{
   supplyId totalRequests
   requestsPerCountry { country requests }
-  bidders { bidderId wins losses noBids timeouts totalRevenue }
+  bidders { bidderId wins losses noBids timeouts errors skipped totalRevenue }
 }`
 
 describe('statistics', () => {
@@ -296,6 +296,8 @@ describe('statistics', () => {
           losses: bidderId === winner.id ? 0 : 1,
           noBids: 0,
           timeouts: 0,
+          errors: 0,
+          skipped: 0,
           totalRevenue: bidderId === winner.id ? price : 0,
         })),
       },

@@ -9,12 +9,12 @@ import { nextAddress } from '../support/load.ts'
 const SUBSCRIBE = `subscription($supplyIds: [ID!], $minIntervalMs: Int! = 50) {
   statsUpdated(supplyIds: $supplyIds, minIntervalMs: $minIntervalMs) {
     supplyId totalRequests requestsPerCountry { country requests }
-    bidders { bidderId wins losses noBids timeouts totalRevenue }
+    bidders { bidderId wins losses noBids timeouts errors skipped totalRevenue }
   }
 }`
 const STATS = `query($supplyIds: [ID!]) { stats(supplyIds: $supplyIds) {
   supplyId totalRequests requestsPerCountry { country requests }
-  bidders { bidderId wins losses noBids timeouts totalRevenue }
+  bidders { bidderId wins losses noBids timeouts errors skipped totalRevenue }
 } }`
 
 interface SupplyStats {

@@ -35,13 +35,15 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
       { bidderId: 'a', outcome: 'WON', priceMicros: 310_000, latencyMs: 2 },
       { bidderId: 'c', outcome: 'NO_BID', priceMicros: null, latencyMs: 3 },
       { bidderId: 'b', outcome: 'LOST', priceMicros: 10, latencyMs: 4 },
+      { bidderId: 'e', outcome: 'ERROR', priceMicros: null, latencyMs: 5, reason: 'INVALID_JSON' },
+      { bidderId: 'f', outcome: 'SKIPPED', priceMicros: null, latencyMs: null, reason: 'CIRCUIT_OPEN' },
     ]
     // What is paid is the revenue, whatever was bid.
     const request = { supplyId: 'supply1', country: 'US', priceMicros: 230_001 }
     await store.record({ ...request, responses })
     await store.record({ ...request, country: 'DE', priceMicros: 0, responses: [] })
     await store.record({ ...request, responses: responses.slice(1, 2) })
-    const none = { wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
+    const none = { wins: 0, losses: 0, noBids: 0, timeouts: 0, errors: 0, skipped: 0, revenueMicros: 0 }
     expect(await store.read(['supply1'])).toEqual([
       {
         supplyId: 'supply1',
@@ -55,6 +57,8 @@ export function describeStatsStore(create: () => Promise<StatsStore>, changed: (
           { ...none, bidderId: 'b', losses: 1 },
           { ...none, bidderId: 'c', noBids: 1 },
           { ...none, bidderId: 'd', timeouts: 1 },
+          { ...none, bidderId: 'e', errors: 1 },
+          { ...none, bidderId: 'f', skipped: 1 },
         ],
       },
     ])
@@ -153,7 +157,7 @@ export function randomCounts(length: number, supplies = 5): AuctionCount[] {
     priceMicros: 1 + next(1_000_000),
     responses: Array.from({ length: next(6) }, (_, index) => ({
       bidderId: `bidder${index}`,
-      outcome: (['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const)[next(4)] ?? 'WON',
+      outcome: (['WON', 'LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'] as const)[next(6)] ?? 'WON',
     })),
   }))
 }
@@ -187,6 +191,8 @@ export async function expectExactly(store: StatsStore, counts: readonly AuctionC
       note(`${name} LOST`, bidder.losses)
       note(`${name} NO_BID`, bidder.noBids)
       note(`${name} TIMED_OUT`, bidder.timeouts)
+      note(`${name} ERROR`, bidder.errors)
+      note(`${name} SKIPPED`, bidder.skipped)
       note(`${name} revenue`, bidder.revenueMicros)
     }
   }

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws'
 import { nextAddress } from './load.ts'
 
 const STATS = `id supplyId totalRequests requestsPerCountry { country requests }
-  bidders { bidderId wins losses noBids timeouts totalRevenue }`
+  bidders { bidderId wins losses noBids timeouts errors skipped totalRevenue }`
 
 /** The dearest operations that the cost rule lets pass, on a catalogue with `bidder0` and further. */
 export const DEAREST: readonly string[] = [

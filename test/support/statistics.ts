@@ -8,7 +8,7 @@ export async function readCounters(graphqlUrl: string): Promise<Counters> {
   const query = `{ stats {
     supplyId totalRequests
     requestsPerCountry { country requests }
-    bidders { bidderId wins losses noBids timeouts totalRevenue }
+    bidders { bidderId wins losses noBids timeouts errors skipped totalRevenue }
   } }`
   interface Stats {
     supplyId: string
@@ -20,6 +20,8 @@ export async function readCounters(graphqlUrl: string): Promise<Counters> {
       losses: number
       noBids: number
       timeouts: number
+      errors: number
+      skipped: number
       totalRevenue: number
     }[]
   }
@@ -29,8 +31,8 @@ export async function readCounters(graphqlUrl: string): Promise<Counters> {
   for (const { supplyId, totalRequests, requestsPerCountry, bidders } of data.stats) {
     add(counters, `${supplyId} total`, totalRequests)
     for (const { country, requests } of requestsPerCountry) add(counters, `${supplyId} country ${country}`, requests)
-    for (const { bidderId, wins, losses, noBids, timeouts, totalRevenue } of bidders) {
-      const counts = { WON: wins, LOST: losses, NO_BID: noBids, TIMED_OUT: timeouts }
+    for (const { bidderId, wins, losses, noBids, timeouts, errors, skipped, totalRevenue } of bidders) {
+      const counts = { WON: wins, LOST: losses, NO_BID: noBids, TIMED_OUT: timeouts, ERROR: errors, SKIPPED: skipped }
       for (const [outcome, count] of Object.entries(counts)) add(counters, `${supplyId} ${bidderId} ${outcome}`, count)
       add(counters, `${supplyId} ${bidderId} revenue`, Math.round(totalRevenue * 100))
     }

@@ -6,7 +6,7 @@ import { addToTally, createTally, statsOf, type Tally } from '../../src/stats/ta
 import type { AuctionCount } from '../../src/stats/types.ts'
 import { groupBy } from '../support/group-by.ts'
 
-const OUTCOMES = ['WON', 'LOST', 'NO_BID', 'TIMED_OUT'] as const
+const OUTCOMES = ['WON', 'LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'] as const
 const response = fc.record({
   bidderId: fc.constantFrom('a', 'b', 'c', 'd', 'é', '😀'),
   outcome: fc.constantFrom(...OUTCOMES),
@@ -66,6 +66,8 @@ function totalsOf(counts: readonly AuctionCount[]): SupplyTotals[] {
             losses: of('LOST').length,
             noBids: of('NO_BID').length,
             timeouts: of('TIMED_OUT').length,
+            errors: of('ERROR').length,
+            skipped: of('SKIPPED').length,
             revenueMicros: of('WON').reduce((sum, each) => sum + each.priceMicros, 0),
           }
         })
@@ -80,6 +82,7 @@ const won = (supplyId: string, bidderIds: readonly string[], country = 'US'): Au
   priceMicros: 2 ** 31,
   responses: bidderIds.map((bidderId, index) => ({ bidderId, outcome: index === 0 ? 'WON' : 'LOST' })),
 })
+const NONE = { wins: 0, losses: 0, noBids: 0, timeouts: 0, errors: 0, skipped: 0, revenueMicros: 0 }
 const names = (length: number) => Array.from({ length }, (_, index) => `bidder${index}`)
 
 describe('createPackedTallies', () => {
@@ -98,8 +101,8 @@ describe('createPackedTallies', () => {
     const packed = createPackedTallies()
     for (let index = 0; index < 5; index += 1) packed.add(won('s', ['a', 'b']))
     expect(packed.stats('s')?.bidders).toEqual([
-      { bidderId: 'a', wins: 5, losses: 0, noBids: 0, timeouts: 0, revenueMicros: 5 * 2 ** 31 },
-      { bidderId: 'b', wins: 0, losses: 5, noBids: 0, timeouts: 0, revenueMicros: 0 },
+      { ...NONE, bidderId: 'a', wins: 5, revenueMicros: 5 * 2 ** 31 },
+      { ...NONE, bidderId: 'b', losses: 5 },
     ])
   })
 
@@ -142,6 +145,8 @@ describe('createPackedTallies', () => {
       losses: index,
       noBids: 2 ** 33,
       timeouts: 0,
+      errors: 2 ** 34 + index,
+      skipped: 2 ** 35 + index,
       revenueMicros: 2 ** 52 + index,
     }))
     const countries = [

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { BidderOutcome } from '../../src/bidders/types.ts'
 import { SHARDS, shardOf } from '../../src/redis/shards.ts'
 import { fieldsOf, markerKey, parseFields, statsKey } from '../../src/stats/redis-keys.ts'
 import { addToTally, createTally } from '../../src/stats/tally.ts'
@@ -55,7 +56,7 @@ describe('fieldsOf', () => {
       fc.string({ minLength: 1 }),
       fc.constantFrom('a:wins', ':', '{x}', '__proto__', 'constructor'),
     )
-    const outcome = fc.constantFrom('WON' as const, 'LOST' as const, 'NO_BID' as const, 'TIMED_OUT' as const)
+    const outcome = fc.constantFrom<BidderOutcome>('WON', 'LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED')
     const responses = fc.array(fc.record({ bidderId, outcome }))
     const priceMicros = fc.integer({ min: 1, max: 1_000_000 })
     const count = fc.record({
@@ -83,11 +84,14 @@ describe('fieldsOf', () => {
       { bidderId: 'b', outcome: 'LOST' },
       { bidderId: 'c', outcome: 'NO_BID' },
       { bidderId: 'd:e', outcome: 'TIMED_OUT' },
+      { bidderId: 'f', outcome: 'ERROR' },
+      { bidderId: 'g', outcome: 'SKIPPED' },
     ] as const
     addToTally(tally, { supplyId: 's', country: 'US', responses, priceMicros: 23 })
     expect(fieldsOf(tally)).toEqual([
       ...['total_reqs', 1, 'country:US', 1, 'bidder:a:wins', 1, 'bidder:a:revenue_micros', 23],
       ...['bidder:b:losses', 1, 'bidder:c:no_bids', 1, 'bidder:d:e:timeouts', 1],
+      ...['bidder:f:errors', 1, 'bidder:g:skipped', 1],
     ])
   })
 
@@ -100,6 +104,8 @@ describe('fieldsOf', () => {
     ]) {
       const { bidders } = parseFields(hash)
       expect(bidders.get('a')?.revenueMicros).toBe(460_000 + 234_567)
+      // Nor did earlier versions count these.
+      expect(bidders.get('a')).toMatchObject({ errors: 0, skipped: 0 })
       expect(bidders.get('revenue')?.revenueMicros).toBe(10_000)
     }
   })

@@ -18,13 +18,19 @@ const CountryRequestsType = builder.objectRef<CountryRequests>('CountryRequests'
 })
 
 const BidderStatsType = builder.objectRef<BidderStats>('BidderStats').implement({
-  description: 'How one bidder fared in the auctions of one supply: asked = wins + losses + noBids + timeouts.',
+  description:
+    'How one bidder fared in the auctions of one supply: asked = wins + losses + noBids + timeouts + errors; skipped are apart.',
   fields: (t) => ({
     bidderId: t.exposeID('bidderId'),
     wins: t.expose('wins', { type: 'SafeInt' }),
     losses: t.expose('losses', { type: 'SafeInt' }),
     noBids: t.expose('noBids', { type: 'SafeInt' }),
     timeouts: t.expose('timeouts', { type: 'SafeInt' }),
+    errors: t.expose('errors', {
+      type: 'SafeInt',
+      description: 'Answers that were neither a bid that could be taken nor a refusal to bid.',
+    }),
+    skipped: t.expose('skipped', { type: 'SafeInt', description: 'Auctions in which it was not asked.' }),
     totalRevenue: t.float({
       description: 'The sum of the prices of its wins.',
       resolve: ({ revenueMicros }) => toUnits(revenueMicros),
@@ -46,7 +52,7 @@ export const SupplyStatsType = builder.objectRef<SupplyStats>('SupplyStats').imp
     bidders: t.field({
       type: [BidderStatsType],
       extensions: parts(PARTS_EXPECTED),
-      description: 'By bidder id; every bidder that was ever asked in an auction of this supply.',
+      description: 'By bidder id; every bidder that was ever asked or skipped in an auction of this supply.',
       // By far the most of a page of statistics.
       resolve: ({ bidders }, _args, { pace }) => pace?.turn(bidders) ?? bidders,
     }),
