@@ -70,6 +70,8 @@ export interface BidderResponse {
 export interface Bid {
   /** The bidder's own name for it. */
   readonly id: string
+  /** The bidder's own name for its answer (BidResponse.bidid), where it gives one. */
+  readonly responseId?: string | null
   /** On whose behalf it bids. */
   readonly seat: string | null
   readonly creative: Creative

@@ -1,4 +1,5 @@
 import type { Auction } from '../auction/types.ts'
+import { noticesOf } from '../notices/notices-of.ts'
 import { type Counted, createCounted, giveUp } from './counted.ts'
 import { packAuction, packedBytesMax } from './packed-auction.ts'
 
@@ -36,12 +37,13 @@ export function createCommitParts({ waitingBytesMax, streamBytesMax }: CommitPar
   let givenUp = 0
 
   function pack(auction: Auction): Buffer {
-    const room = packedBytesMax(auction)
+    const notices = noticesOf(auction)
+    const room = packedBytesMax(auction, notices)
     if (room > buffer.length) {
       buffer = Buffer.allocUnsafeSlow(room)
       view = new DataView(buffer.buffer)
     }
-    return buffer.subarray(0, packAuction(auction, buffer, view, 0))
+    return buffer.subarray(0, packAuction(auction, notices, buffer, view, 0))
   }
 
   return {

@@ -1,5 +1,7 @@
 import type { Auction } from '../auction/types.ts'
 import type { BidderOutcome } from '../bidders/types.ts'
+import { noticesBytesMax, packNotices, startOfNotices } from '../notices/packed-notices.ts'
+import type { Notice } from '../notices/types.ts'
 
 /**
  * An auction as it is on its way to the log: in memory, between threads, in a stream. Little-endian, one after the other:
@@ -7,7 +9,7 @@ import type { BidderOutcome } from '../bidders/types.ts'
  *     bytes of the entry, these included  u32
  *     id                                  16 bytes
  *     country                             2 bytes
- *     tmax, ms                            u16
+ *     tmax, ms                            u16, of which the highest bits say what follows the responses
  *     duration, ms                        f32
  *     price paid, millionths              f64
  *     supply id                           u16 length, UTF-8
@@ -16,6 +18,7 @@ import type { BidderOutcome } from '../bidders/types.ts'
  *         outcome                         u8, the code of its letter
  *         latency, ms                     f32, NaN where it is not known
  *         price bid, millionths           f64, NaN where there is none
+ *     notices, where HAS_NOTICES says so  as packNotices writes them, up to the entry's end
  */
 export interface PackedAuctions {
   readonly bytes: Buffer
@@ -33,22 +36,33 @@ export const OUTCOME_CODES: Readonly<Record<BidderOutcome, number>> = {
   SKIPPED: 's'.charCodeAt(0),
 }
 
-/** At most so many bytes an auction takes. */
-export function packedBytesMax({ responses }: Pick<Auction, 'responses'>): number {
-  return HEADER_BYTES + NAME_BYTES_MAX + responses.length * (NAME_BYTES_MAX + RESPONSE_BYTES)
+/** At most so many bytes an auction takes with its notices. */
+export function packedBytesMax(
+  { responses }: Pick<Auction, 'responses'>,
+  notices: readonly Notice[] | undefined,
+): number {
+  const room = HEADER_BYTES + NAME_BYTES_MAX + responses.length * (NAME_BYTES_MAX + RESPONSE_BYTES)
+  return notices === undefined ? room : room + noticesBytesMax(notices)
 }
 
 /**
  * Writes an auction where there is room for `packedBytesMax` of it.
+ * @param notices what its bidders are to be told, where that is anything
  * @param view of the same bytes
  * @returns where it ends
  */
-export function packAuction(auction: Auction, bytes: Buffer, view: DataView, start: number): number {
+export function packAuction(
+  auction: Auction,
+  notices: readonly Notice[] | undefined,
+  bytes: Buffer,
+  view: DataView,
+  start: number,
+): number {
   const { id, country, responses } = auction
   packId(id, bytes, start + 4)
   bytes[start + 20] = country.charCodeAt(0)
   bytes[start + 21] = country.charCodeAt(1)
-  view.setUint16(start + 22, auction.tmaxMs, true)
+  view.setUint16(start + 22, notices === undefined ? auction.tmaxMs : auction.tmaxMs | HAS_NOTICES, true)
   view.setFloat32(start + 24, auction.durationMs, true)
   view.setFloat64(start + 28, auction.priceMicros, true)
   let at = packName(auction.supplyId, bytes, start + 36)
@@ -63,6 +77,7 @@ export function packAuction(auction: Auction, bytes: Buffer, view: DataView, sta
     view.setFloat64(at + 5, response.priceMicros ?? Number.NaN, true)
     at += RESPONSE_BYTES - 2
   }
+  if (notices !== undefined) at = packNotices(notices, bytes, view, at)
   view.setUint32(start, at - start, true)
   return at
 }
@@ -88,6 +103,9 @@ export interface PackedReader {
   latencyMs(response: number): number
   /** NaN where there is none. */
   bidMicros(response: number): number
+  readonly hasNotices: boolean
+  /** Where the entry ends, and its notices with it. */
+  readonly end: number
 }
 
 /** @throws RangeError where the bytes end within an auction */
@@ -114,7 +132,8 @@ export function readPacked({ bytes }: Pick<PackedAuctions, 'bytes'>): PackedRead
         at += RESPONSE_BYTES + view.getUint16(at, true)
       }
       starts[responses] = at
-      if (end > bytes.length || at !== end) throw new RangeError('the packed auctions are cut off')
+      if (end > bytes.length || at !== (has(HAS_NOTICES) ? startOfNotices(view, end) : end))
+        throw new RangeError('the packed auctions are cut off')
       return true
     },
     get idStart() {
@@ -127,7 +146,7 @@ export function readPacked({ bytes }: Pick<PackedAuctions, 'bytes'>): PackedRead
       return bytes.toString('latin1', entry + 20, entry + 22)
     },
     get tmaxMs() {
-      return view.getUint16(entry + 22, true)
+      return view.getUint16(entry + 22, true) & TMAX_BITS
     },
     get durationMs() {
       return view.getFloat32(entry + 24, true)
@@ -149,6 +168,16 @@ export function readPacked({ bytes }: Pick<PackedAuctions, 'bytes'>): PackedRead
     outcome: (response) => bytes[bidderEnd(response)] as number,
     latencyMs: (response) => view.getFloat32(bidderEnd(response) + 1, true),
     bidMicros: (response) => view.getFloat64(bidderEnd(response) + 5, true),
+    get hasNotices() {
+      return has(HAS_NOTICES)
+    },
+    get end() {
+      return end
+    },
+  }
+
+  function has(part: number): boolean {
+    return (view.getUint16(entry + 22, true) & part) !== 0
   }
 
   function bidderEnd(response: number): number {
@@ -184,6 +213,10 @@ function packName(name: string, bytes: Buffer, at: number): number {
 }
 
 const HEADER_BYTES = 40
+/** Enough for the longest tmax. */
+const TMAX_BITS = 0x1fff
+/** Among the bits above: what an entry has beside the necessary. */
+const HAS_NOTICES = 0x8000
 /** Beside the bidder's id, with its length. */
 const RESPONSE_BYTES = 15
 /** Ids have 128 characters at most, of up to three bytes for each UTF-16 unit, and a length. */

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { inTime } from '../in-time.ts'
+import { noticesOf } from '../notices/notices-of.ts'
 import { threadFile } from '../thread-file.ts'
 import { type LogProgress, PENDING_BYTES_MAX } from './log-writer.ts'
 import { packAuction, packedBytesMax } from './packed-auction.ts'
@@ -120,8 +121,9 @@ export function createThreadedLog(options: ThreadedLogOptions): AuctionLog {
 
   return {
     record(auction) {
-      makeRoom(packedBytesMax(auction))
-      at = packAuction(auction, bytes, view, at)
+      const notices = noticesOf(auction)
+      makeRoom(packedBytesMax(auction, notices))
+      at = packAuction(auction, notices, bytes, view, at)
       count += 1
       recorded += 1
       timer ??= setTimeout(send, SEND_AFTER_MS).unref()

@@ -3,6 +3,7 @@ import { createAuctionIds } from '../../src/auction/auction-id.ts'
 import type { Auction } from '../../src/auction/types.ts'
 import type { BidderOutcome, BidderResponse } from '../../src/bidders/types.ts'
 import { type PackedAuctions, packAuction, packedBytesMax } from '../../src/history/packed-auction.ts'
+import { noticesOf } from '../../src/notices/notices-of.ts'
 
 /** Ids that some way of writing them down takes for something else. */
 export const ODD_IDS = [
@@ -113,9 +114,10 @@ export function randomAuctions(
 
 /** Packs them one after the other, as they are on their way to the log. */
 export function packAll(auctions: readonly Auction[]): PackedAuctions {
-  const bytes = Buffer.alloc(auctions.reduce((size, auction) => size + packedBytesMax(auction), 0))
+  const size = auctions.reduce((sum, auction) => sum + packedBytesMax(auction, noticesOf(auction)), 0)
+  const bytes = Buffer.alloc(size)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const end = auctions.reduce((at, auction) => packAuction(auction, bytes, view, at), 0)
+  const end = auctions.reduce((at, auction) => packAuction(auction, noticesOf(auction), bytes, view, at), 0)
   return { bytes: bytes.subarray(0, end), count: auctions.length }
 }
 

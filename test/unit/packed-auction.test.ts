@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Auction } from '../../src/auction/types.ts'
-import type { BidderOutcome } from '../../src/bidders/types.ts'
+import type { BidderOutcome, BidderResponse } from '../../src/bidders/types.ts'
 import {
   OUTCOME_CODES,
   type PackedReader,
@@ -9,7 +9,10 @@ import {
   packedBytesMax,
   readPacked,
 } from '../../src/history/packed-auction.ts'
-import { arbitraryAuction, packAll, randomAuctions } from '../support/auctions.ts'
+import { noticesOf } from '../../src/notices/notices-of.ts'
+import { readNotices } from '../../src/notices/packed-notices.ts'
+import { arbitraryAuction, ODD_IDS, packAll, randomAuctions } from '../support/auctions.ts'
+import { bidWith, withBids } from '../support/bids.ts'
 
 const OUTCOMES = new Map(Object.entries(OUTCOME_CODES).map(([outcome, code]) => [code, outcome as BidderOutcome]))
 
@@ -42,8 +45,16 @@ function roundTrip(auctions: readonly Auction[]): unknown[] {
   return read
 }
 
-const packed = ({ winner: _, auctionType: __, floorMicros: ___, ...auction }: Auction) => auction
+const packed = ({ winner: _, auctionType: __, floorMicros: ___, responses, ...auction }: Auction) => ({
+  ...auction,
+  responses: responses.map(({ bid: _bid, reason: _reason, ...response }) => response),
+})
 const [AUCTION] = randomAuctions(1) as [Auction]
+const WON: BidderResponse = { bidderId: 'won', outcome: 'WON', priceMicros: 2, latencyMs: 1 }
+const LOST = ODD_IDS.map((bidderId): BidderResponse => ({ bidderId, outcome: 'LOST', priceMicros: 1, latencyMs: 1 }))
+/** As it was written by the first version: supply news, one bidder, which won at 0.23. */
+const EARLIER =
+  '3f000000019ac9f089ab7cde8f0123456789abcd5553c800000048410000000080130c4104006e6577730100040061636d6577000048410000000080130c41'
 
 describe('packAuction and readPacked', () => {
   it('should give back every auction as it was, whatever its ids, prices and latencies', () => {
@@ -74,10 +85,37 @@ describe('packAuction and readPacked', () => {
       latencyMs: 1,
     }))
     const auction = { ...AUCTION, supplyId: id, responses }
-    const bytes = Buffer.alloc(packedBytesMax(auction))
-    const end = packAuction(auction, bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0)
+    const bytes = Buffer.alloc(packedBytesMax(auction, undefined))
+    const end = packAuction(auction, undefined, bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0)
     expect(end).toBeLessThanOrEqual(bytes.length)
     expect(bytes.readUInt32LE(0)).toBe(end)
+  })
+
+  it('should give back notices, whatever their bidders are called, and auctions without them beside', () => {
+    const told = withBids({ ...AUCTION, responses: [WON, ...LOST], priceMicros: 1 }, (bidderId) =>
+      bidWith({ nurl: `http://é/${bidderId}`, burl: '語'.repeat(9_000), lurl: 'http://l/${AUCTION_LOSS}' }),
+    )
+    const { bytes } = packAll([AUCTION, told, AUCTION])
+    expect(roundTrip([AUCTION, told, AUCTION])).toEqual([AUCTION, told, AUCTION].map(packed))
+    const reader = readPacked({ bytes })
+    const notices: unknown[] = []
+    while (reader.next()) notices.push(reader.hasNotices ? readNotices(bytes, reader.end) : undefined)
+    expect(notices).toEqual([undefined, noticesOf(told), undefined])
+    expect(notices[1]).toHaveLength(2 + LOST.length)
+  })
+
+  it('should add no byte to an auction that nobody is told of', () => {
+    const silent = withBids({ ...AUCTION, responses: [WON, ...LOST] }, () => bidWith())
+    expect(packAll([silent]).bytes).toEqual(packAll([{ ...AUCTION, responses: [WON, ...LOST] }]).bytes)
+  })
+
+  it('should read an entry of before there were notices', () => {
+    const bytes = Buffer.from(EARLIER, 'hex')
+    const reader = readPacked({ bytes })
+    expect(reader.next()).toBe(true)
+    expect(unpacked(bytes, reader)).toMatchObject({ supplyId: 'news', tmaxMs: 200, priceMicros: 230_000 })
+    expect(reader.hasNotices).toBe(false)
+    expect(reader.next()).toBe(false)
   })
 
   it('should keep the bytes of an id, of capital letters as well', () => {
