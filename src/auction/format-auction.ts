@@ -1,3 +1,4 @@
+import type { ReasonName } from '../bidders/reasons.ts'
 import type { BidderResponse } from '../bidders/types.ts'
 import { formatMicros } from '../money.ts'
 import type { Auction } from './types.ts'
@@ -16,12 +17,19 @@ export function formatAuction(auction: FormattedAuction): string {
   ].join('\n  ')
 }
 
-function formatResponse({ bidderId, outcome, priceMicros, latencyMs }: BidderResponse, tmaxMs: number): string {
+function formatResponse(response: BidderResponse, tmaxMs: number): string {
+  const { bidderId, outcome, priceMicros, latencyMs, reason } = response
   if (outcome === 'TIMED_OUT') {
     const late =
       latencyMs === null ? `no answer in ${tmaxMs}ms` : `latency ${Math.ceil(latencyMs)}ms > tmax ${tmaxMs}ms`
     return `${bidderId} - timeout (${late})`
   }
   if (outcome === 'NO_BID') return `${bidderId} - no bid`
-  return `${bidderId} - price ${formatMicros(priceMicros ?? 0)}`
+  if (outcome === 'ERROR') return `${bidderId} - error${because(reason)}`
+  if (outcome === 'SKIPPED') return `${bidderId} - not asked${because(reason)}`
+  return `${bidderId} - price ${formatMicros(priceMicros ?? 0)}${because(reason)}`
+}
+
+function because(reason: ReasonName | undefined): string {
+  return reason === undefined ? '' : ` (${reason.toLowerCase().replaceAll('_', ' ')})`
 }

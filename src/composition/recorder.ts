@@ -1,5 +1,6 @@
 import { formatAuction } from '../auction/format-auction.ts'
 import type { AuctionRecorder } from '../auction/recorder.ts'
+import type { Auction } from '../auction/types.ts'
 import type { AuctionLog } from '../history/types.ts'
 import type { Logger } from '../log.ts'
 
@@ -35,8 +36,16 @@ function withLines(recorder: AuctionRecorder, log: Logger): AuctionRecorder {
     record(auction) {
       const counted = recorder.record(auction)
       // In a turn of its own, so that no caller waits for the log. A request that nobody could buy for is counted alone.
-      if (auction.responses.length > 0) setImmediate(() => log.info({ auction }, formatAuction(auction)))
+      if (auction.responses.length > 0) {
+        setImmediate(() => log.info({ auction: withoutBids(auction) }, formatAuction(auction)))
+      }
       return counted
     },
   }
+}
+
+/** What was offered to be shown, and the addresses that are told, are no matter of the log. */
+function withoutBids(auction: Auction): Auction {
+  if (auction.responses.every(({ bid }) => bid === undefined)) return auction
+  return { ...auction, responses: auction.responses.map((response) => ({ ...response, bid: undefined })) }
 }

@@ -5,7 +5,7 @@ import { chooseWinner } from '../../src/auction/choose-winner.ts'
 import { formatAuction } from '../../src/auction/format-auction.ts'
 import { type AuctionDependencies, holdAuction } from '../../src/auction/hold-auction.ts'
 import type { Auction, AuctionRequest } from '../../src/auction/types.ts'
-import { bidOf, noBid, timedOut } from '../../src/bidders/response.ts'
+import { bidOf, failed, noBid, skipped, timedOut } from '../../src/bidders/response.ts'
 import { createSimulatedBidders } from '../../src/bidders/simulated.ts'
 import { DEFAULT_SUPPLY_SETTINGS } from '../../src/catalog/types.ts'
 import { type Chance, chanceOf, createRandom, draw, type Random } from '../../src/random.ts'
@@ -153,6 +153,9 @@ describe('an auction', () => {
         noBid('bidder3', 3),
         { bidderId: 'bidder4', outcome: 'TIMED_OUT', priceMicros: null, latencyMs: 270.31 },
         timedOut('bidder5'),
+        failed('bidder6', 'INVALID_JSON', 7),
+        skipped('bidder7', 'CIRCUIT_OPEN'),
+        { ...bidOf('bidder8', 10_000, 3), reason: 'BELOW_FLOOR' },
       ],
       auctionType: 'FIRST_PRICE',
       floorMicros: 0,
@@ -172,6 +175,9 @@ describe('an auction', () => {
       'bidder3 - no bid',
       'bidder4 - timeout (latency 271ms > tmax 200ms)',
       'bidder5 - timeout (no answer in 200ms)',
+      'bidder6 - error (invalid json)',
+      'bidder7 - not asked (circuit open)',
+      'bidder8 - price 0.01 (below floor)',
       'Winner: bidder2 (0.23)',
     ])
     expect(formatAuction({ ...auction, winner: null, priceMicros: 0 })).toContain('No winner')
