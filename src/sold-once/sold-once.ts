@@ -102,7 +102,7 @@ function saleOf({ supplyId, ip, country, tmaxMs }: AuctionRequest, key: string):
   }
 }
 
-function isKept(result: SoldOnceResult): result is KeptResult {
+function isKept(result: SoldOnceResult): result is AuctionResult & { readonly type: 'HELD' | 'NO_ELIGIBLE_BIDDERS' } {
   return result.type === 'HELD' || result.type === 'NO_ELIGIBLE_BIDDERS'
 }
 

@@ -1,25 +1,37 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AuctionRequest } from '../../src/auction/types.ts'
-import type { BidderResponse } from '../../src/bidders/types.ts'
-import { decodeAnswer, encodeAnswer, type KeptResult } from '../../src/sold-once/answer.ts'
+import { decodeAnswer, encodeAnswer, type KeptResponse, type KeptResult } from '../../src/sold-once/answer.ts'
 
 const REQUEST: AuctionRequest = { supplyId: 'supply1', ip: '203.0.113.7', country: 'US', tmaxMs: 200 }
 const micros = fc.integer({ min: 1, max: 2 ** 31 })
 const latencyMs = fc.option(fc.double({ min: 0, max: 5000, noNaN: true }).map((ms) => ms + 0))
 
+const creative = fc.record({
+  markup: fc.string(),
+  creativeId: fc.option(fc.string()),
+  advertiserDomains: fc.array(fc.string(), { maxLength: 2 }),
+  width: fc.option(fc.nat()),
+  height: fc.option(fc.nat()),
+  mediaType: fc.constantFrom('BANNER' as const, 'VIDEO' as const, 'NATIVE' as const),
+})
+/** Undefined for what was simulated. */
+const offer = fc.option(fc.record({ seat: fc.option(fc.string()), creative }), { nil: undefined })
+
 /** Responses of distinct bidders, of which at most the first has won. */
-const responses: fc.Arbitrary<BidderResponse[]> = fc
-  .uniqueArray(fc.record({ bidderId: fc.string(), priceMicros: fc.option(micros), latencyMs }), {
+const responses: fc.Arbitrary<KeptResponse[]> = fc
+  .uniqueArray(fc.record({ bidderId: fc.string(), priceMicros: fc.option(micros), latencyMs, offer }), {
     selector: ({ bidderId }) => bidderId,
     minLength: 1,
     maxLength: 12,
   })
   .chain((bids) =>
     fc.boolean().map((isSold) =>
-      bids.map((bid, index): BidderResponse => {
-        if (bid.priceMicros === null) return { ...bid, outcome: bid.latencyMs === null ? 'TIMED_OUT' : 'NO_BID' }
-        return { ...bid, outcome: isSold && index === 0 ? 'WON' : 'LOST' }
+      bids.map(({ offer, ...bid }, index): KeptResponse => {
+        if (bid.priceMicros === null) return { ...bid, outcome: 'ERROR', reason: 'INVALID_JSON' }
+        const hasWon = isSold && index === 0
+        const told = offer && (hasWon ? offer : { seat: offer.seat, creative: undefined })
+        return { ...bid, outcome: hasWon ? 'WON' : 'LOST', bid: told }
       }),
     ),
   )

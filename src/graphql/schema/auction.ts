@@ -1,15 +1,18 @@
 import { biddersTime } from '../../auction/collect-bids.ts'
 import { TMAX_MS } from '../../auction/tmax.ts'
-import type { Auction, AuctionRequest } from '../../auction/types.ts'
-import type { Bidder } from '../../catalog/types.ts'
+import type { AuctionRequest } from '../../auction/types.ts'
+import type { Creative } from '../../bidders/types.ts'
+import type { AuctionType as AuctionPricing, Bidder } from '../../catalog/types.ts'
 import { toUnits } from '../../money.ts'
-import type { KeptResult } from '../../sold-once/answer.ts'
+import type { KeptAuction, KeptResult } from '../../sold-once/answer.ts'
 import { isIdempotencyKey, KEY_LENGTH_MAX } from '../../sold-once/key.ts'
 import type { SoldOnceResult } from '../../sold-once/sold-once.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../context.ts'
 import { badUserInput, idempotencyKeyReused, idempotencyUnavailable, noSuchSupply, rateLimited } from '../errors.ts'
 import { parts } from '../list-size.ts'
+import { AuctionTypeType } from './auction-type.ts'
+import { DETAIL_INPUTS, toRequestDetails } from './bid-request-input.ts'
 import { BidderType } from './bidder.ts'
 import {
   type BidderResponseFields,
@@ -17,6 +20,7 @@ import {
   RESPONSES_EXPECTED,
   toResponseFields,
 } from './bidder-response.ts'
+import { CreativeType } from './creative.ts'
 
 interface AuctionFields {
   readonly id: string
@@ -24,7 +28,9 @@ interface AuctionFields {
   readonly country: string
   readonly tmax: number
   readonly winner: Bidder
+  readonly auctionType: AuctionPricing
   readonly price: number
+  readonly creative: Creative | null
   readonly responses: readonly BidderResponseFields[]
   readonly startedAt: Date
   readonly durationMs: number
@@ -38,7 +44,13 @@ const AuctionType = builder.objectRef<AuctionFields>('Auction').implement({
     country: t.expose('country', { type: 'CountryCode' }),
     tmax: t.exposeInt('tmax'),
     winner: t.expose('winner', { type: BidderType }),
+    auctionType: t.expose('auctionType', { type: AuctionTypeType }),
     price: t.exposeFloat('price', { description: 'What the winner pays.' }),
+    creative: t.expose('creative', {
+      type: CreativeType,
+      nullable: true,
+      description: 'What to show; null where the winner is simulated.',
+    }),
     responses: t.expose('responses', {
       type: [BidderResponseType],
       extensions: parts(RESPONSES_EXPECTED),
@@ -87,7 +99,7 @@ interface NoBidsError {
 }
 
 const NoBidsErrorType = builder.objectRef<NoBidsError>('NoBidsError').implement({
-  description: 'Bidders were asked, and each declined or timed out.',
+  description: 'Bidders were asked, and none bid as much as the floor in time.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     auctionId: t.exposeID('auctionId'),
@@ -120,6 +132,14 @@ const RunAuctionInput = builder.inputType('RunAuctionInput', {
       defaultValue: TMAX_MS.default,
       description: `The longest a bidder may take to answer, in milliseconds, ${TMAX_MS.min} to ${TMAX_MS.max}.`,
     }),
+    site: t.field({ type: DETAIL_INPUTS.site }),
+    app: t.field({ type: DETAIL_INPUTS.app }),
+    device: t.field({ type: DETAIL_INPUTS.device }),
+    user: t.field({ type: DETAIL_INPUTS.user }),
+    regs: t.field({ type: DETAIL_INPUTS.regs }),
+    test: t.boolean({
+      description: 'Bidders are told that it is a test and not to be billed. It is counted as any other.',
+    }),
     idempotencyKey: t.string({
       description: `Names this sale, so that it can be asked for again: within ten minutes the same key of the same supply, with
 the same ip, country and tmax, gets the first auction's answer, and nothing is sold, counted or limited again. 1 to ${KEY_LENGTH_MAX}
@@ -139,7 +159,8 @@ builder.mutationField('runAuction', (t) =>
       if (tmax < TMAX_MS.min || tmax > TMAX_MS.max) {
         throw badUserInput(`tmax must be ${TMAX_MS.min} to ${TMAX_MS.max} milliseconds, not ${tmax}.`)
       }
-      const request: AuctionRequest = { supplyId, ip, country, tmaxMs: tmax }
+      const details = toRequestDetails(input)
+      const request: AuctionRequest = { supplyId, ip, country, tmaxMs: tmax, ...(details && { details }) }
       const result =
         idempotencyKey == null
           ? context.services.auctioneer.run(request)
@@ -181,17 +202,20 @@ function toOutcome(result: KeptResult): RunAuctionResult {
 }
 
 /** An auction as the API tells it: prices become Floats here. */
-function toFields(auction: Auction): AuctionFields | NoBidsError {
-  const { id, supplyId, country, tmaxMs, winner, priceMicros, startedAtMs, durationMs } = auction
+function toFields(auction: KeptAuction): AuctionFields | NoBidsError {
+  const { id, supplyId, country, tmaxMs, winner, auctionType, priceMicros, startedAtMs, durationMs } = auction
   const responses = auction.responses.map(toResponseFields)
-  if (!winner) return { message: 'Every bidder that was asked declined or timed out.', auctionId: id, responses }
+  if (!winner)
+    return { message: 'None of the bidders made a bid in time that could be taken.', auctionId: id, responses }
   return {
     id,
     supplyId,
     country,
     tmax: tmaxMs,
     winner,
+    auctionType,
     price: toUnits(priceMicros),
+    creative: auction.responses.find(({ outcome }) => outcome === 'WON')?.bid?.creative ?? null,
     responses,
     startedAt: new Date(startedAtMs),
     durationMs,

@@ -1,5 +1,6 @@
-import type { BidderOutcome, BidderResponse } from '../../bidders/types.ts'
+import type { BidderOutcome } from '../../bidders/types.ts'
 import { toUnits } from '../../money.ts'
+import type { KeptResponse } from '../../sold-once/answer.ts'
 import { builder } from '../builder.ts'
 
 /** How many bidders an auction is expected to ask. */
@@ -17,6 +18,7 @@ export interface BidderResponseFields {
   readonly outcome: BidderOutcome
   readonly price: number | null
   readonly latencyMs: number | null
+  readonly seat: string | null
 }
 
 export const BidderResponseType = builder.objectRef<BidderResponseFields>('BidderResponse').implement({
@@ -29,10 +31,13 @@ export const BidderResponseType = builder.objectRef<BidderResponseFields>('Bidde
       nullable: true,
       description: 'How long the bidder took; for TIMED_OUT how long it would have taken, where that is known.',
     }),
+    seat: t.exposeString('seat', { nullable: true, description: 'On whose behalf it bid, where it said so.' }),
   }),
 })
 
 /** A response as the API tells it: prices become Floats here. */
-export function toResponseFields({ bidderId, outcome, priceMicros, latencyMs }: BidderResponse): BidderResponseFields {
-  return { bidderId, outcome, price: priceMicros === null ? null : toUnits(priceMicros), latencyMs }
+export function toResponseFields(response: KeptResponse): BidderResponseFields {
+  const { bidderId, outcome, priceMicros, latencyMs, bid } = response
+  const price = priceMicros === null ? null : toUnits(priceMicros)
+  return { bidderId, outcome, price, latencyMs, seat: bid?.seat ?? null }
 }
