@@ -4,6 +4,13 @@ import { iso31661 } from 'iso-3166/1.js'
 /** Every assigned ISO 3166-1 alpha-2 code, in upper case. */
 const COUNTRY_CODES: ReadonlySet<string> = new Set(iso31661.map(({ alpha2 }) => alpha2))
 
+const ALPHA3: ReadonlyMap<string, string> = new Map(iso31661.map(({ alpha2, alpha3 }) => [alpha2, alpha3]))
+
+/** A country's ISO 3166-1 alpha-3 code, such as USA for US; undefined where there is no such country. */
+export function alpha3Of(alpha2: string): string | undefined {
+  return ALPHA3.get(alpha2)
+}
+
 /** Whether a text is an assigned ISO 3166-1 alpha-2 country code in upper case, such as US. */
 export function isCountryCode(text: string): boolean {
   return COUNTRY_CODES.has(text)

@@ -13,14 +13,25 @@ export function isIPAddress(text: string): boolean {
 export function rateLimitKey(ip: string): string {
   // An IPv4 address has one spelling only.
   if (!ip.includes(':')) return ip
-  const [a = 0, b = 0, c = 0, d = 0, e, f, g = 0, h = 0] = parseIPv6(ip)
+  const groups = parseIPv6(ip)
+  return mappedIPv4(groups) ?? `${ipv6Prefix(groups, 4)}/64`
+}
+
+/** The IPv4 address that an IPv6 address maps (RFC 4291, 2.5.5.2); undefined for any other. */
+export function mappedIPv4([a, b, c, d, e, f, g = 0, h = 0]: readonly number[]): string | undefined {
   const isMapped = (a || b || c || d || e) === 0 && f === 0xffff
-  if (isMapped) return `${g >> 8}.${g & 0xff}.${h >> 8}.${h & 0xff}`
-  return `${a.toString(16)}:${b.toString(16)}:${c.toString(16)}:${d.toString(16)}::/64`
+  return isMapped ? `${g >> 8}.${g & 0xff}.${h >> 8}.${h & 0xff}` : undefined
+}
+
+/** The first groups of an IPv6 address, the others 0. @param count 7 at most */
+export function ipv6Prefix(groups: readonly number[], count: number): string {
+  let prefix = ''
+  for (let index = 0; index < count; index++) prefix += `${(groups[index] as number).toString(16)}:`
+  return `${prefix}:`
 }
 
 /** The eight 16-bit groups of a valid IPv6 address. By character: splitting takes several times as long. */
-function parseIPv6(ip: string): number[] {
+export function parseIPv6(ip: string): number[] {
   const groups: number[] = []
   let gapAt = 0
   let group = -1
