@@ -6,6 +6,11 @@ export function toUnits(micros: number): number {
   return micros / MICROS_PER_UNIT
 }
 
+/** The whole millionths nearest to a number of units. */
+export function toMicros(units: number): number {
+  return Math.round(units * MICROS_PER_UNIT)
+}
+
 /** A price as text in units: two decimals, or as many as it has, such as 0.23 or 0.234567. */
 export function formatMicros(micros: number): string {
   return toUnits(micros).toFixed(DECIMALS).replace(SPARE_ZEROS, '')

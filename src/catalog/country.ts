@@ -16,6 +16,13 @@ export function isCountryCode(text: string): boolean {
   return COUNTRY_CODES.has(text)
 }
 
+/** The alpha-2 code of a country's alpha-3 code, as OpenRTB has it, or of its alpha-2 code; undefined where there is none. */
+export function alpha2Of(code: string): string | undefined {
+  return ALPHA_2_CODES.get(code) ?? (isCountryCode(code) ? code : undefined)
+}
+
+const ALPHA_2_CODES: ReadonlyMap<string, string> = new Map(iso31661.map(({ alpha2, alpha3 }) => [alpha3, alpha2]))
+
 /** What is wrong with a country code, as the end of a sentence that begins with its name; undefined where nothing is. */
 export function countryProblem(text: string): string | undefined {
   if (isCountryCode(text)) return undefined

@@ -12,6 +12,7 @@ import { createHealth, type DependencyState } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHttpServer } from '../server/http.ts'
 import { listen } from '../server/listen.ts'
+import { createAuctionEndpoint } from '../server/openrtb/auction-endpoint.ts'
 import { createOwnOverhead } from '../server/own-overhead.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
@@ -72,6 +73,7 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
       yoga,
       fastLane: createFastLane({ frontDoor, onUnexpected }),
       graphiql: createGraphiQL(services),
+      auctionEndpoint: createAuctionEndpoint({ ...services, overhead, onUnexpected }),
       health,
     })
     const webSocket = createGraphQLWebSocket({ http, schema, yoga, frontDoor, log, onUnexpected })

@@ -4,6 +4,7 @@ import type { FastLane } from './fast-lane.ts'
 import type { GraphiQL } from './graphiql.ts'
 import type { Health } from './health.ts'
 import { sendError, sendJson } from './json-response.ts'
+import { type AuctionEndpoint, OPENRTB_PATH } from './openrtb/auction-endpoint.ts'
 import { readBody } from './read-body.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
@@ -11,6 +12,7 @@ export interface HttpDependencies {
   readonly yoga: Yoga
   readonly fastLane: FastLane
   readonly graphiql: GraphiQL
+  readonly auctionEndpoint: AuctionEndpoint
   readonly health: Health
 }
 
@@ -20,9 +22,10 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 type Route = Readonly<Record<string, Handler>>
 
 /** The HTTP server, not yet listening. */
-export function createHttpServer({ yoga, fastLane, graphiql, health }: HttpDependencies): Server {
+export function createHttpServer({ yoga, fastLane, graphiql, auctionEndpoint, health }: HttpDependencies): Server {
   const routes = new Map<string, Route>([
     [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: toYoga, [ANY_OTHER]: graphqlByYoga }],
+    [OPENRTB_PATH, { POST: openRtbAuction }],
     ['/', { GET: toGraphQL }],
     ['/livez', { GET: live }],
     ['/readyz', { GET: ready }],
@@ -43,6 +46,10 @@ export function createHttpServer({ yoga, fastLane, graphiql, health }: HttpDepen
     readBody(request, response, (body) => {
       if (request.url !== GRAPHQL_PATH || !fastLane(request, response, body)) handOver(request, response, body)
     })
+  }
+
+  function openRtbAuction(request: IncomingMessage, response: ServerResponse): void {
+    readBody(request, response, (body) => auctionEndpoint(request, response, body))
   }
 
   function graphqlPage(request: IncomingMessage, response: ServerResponse): void {

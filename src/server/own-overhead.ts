@@ -4,7 +4,7 @@ import type { GraphQLContext } from '../graphql/context.ts'
 /** How long the service itself takes, measured all the time. */
 export interface OwnOverhead {
   /** Counts an operation that has just been answered; those that held no auction are not counted. */
-  answered(context: GraphQLContext): void
+  answered(context: Pick<GraphQLContext, 'receivedAt' | 'biddersMs'>): void
   /** What the last whole window had; zeros before the first has ended. */
   lastWindow(): OverheadWindow
   dispose(): void
