@@ -1,11 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { defineCommand } from 'citty'
 import { type Config, parseConfig } from '../config.ts'
 import { createPgClient } from '../db/client.ts'
 import { type Database, openDatabase } from '../db/database.ts'
 import { isDatabaseUnavailable, unreachable } from '../db/unavailable.ts'
 import { createDisposer, type Disposer } from '../disposer.ts'
-import { createLogStream } from '../history/log-stream.ts'
+import { createLogStreams } from '../history/log-stream.ts'
 import { compareCounters } from '../reconcile/counters.ts'
 import { mendCounters } from '../reconcile/mend-counters.ts'
 import { type ReconcileOptions, reconcile } from '../reconcile/reconcile.ts'
@@ -107,9 +106,8 @@ async function openCounters(
   disposer.add(() => changes.dispose())
   const stats = createRedisStatsStore({ connection, changes })
   disposer.add(() => stats.dispose())
-  const stream = createLogStream(connection)
-  // On a cluster there is no stream: each service writes within a second.
-  const untilLogged = () => (connection.isCluster ? delay(WRITTEN_AFTER_MS) : untilShipped(stream, prisma))
+  const streams = createLogStreams(connection)
+  const untilLogged = () => untilShipped(streams, prisma)
   return {
     compare: () => compareCounters({ stats, prisma, untilLogged }),
     mend: (differences) => mendCounters(connection, changes, differences),
@@ -119,5 +117,4 @@ async function openCounters(
 /** How long one statement may take: a day's auctions are added up in one. */
 const STATEMENT_TIMEOUT_MS = 600_000
 const REDIS_WAIT_MS = 5_000
-const WRITTEN_AFTER_MS = 2_000
 const HOUR_MS = 3_600_000

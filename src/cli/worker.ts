@@ -25,9 +25,6 @@ export const workerCommand = defineCommand({
         const remedy = 'without them `auction serve` logs by itself'
         throw new WorkerError(`a worker stands between servers: set DATABASE_URL and REDIS_URL; ${remedy}.`)
       }
-      if (statsUrl.includes(',')) {
-        throw new WorkerError('on a Redis Cluster each service logs by itself: there is nothing for a worker to do.')
-      }
       await assertMigrated({ connectionString: databaseUrl })
       const log = createLog(logLevel)
       const stopped = stopSignal(log, 'once the batch under way is written')

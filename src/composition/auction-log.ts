@@ -1,10 +1,10 @@
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { type CommitParts, createCommitParts } from '../history/commit-part.ts'
-import { createLogStream } from '../history/log-stream.ts'
+import { createLogStreams } from '../history/log-stream.ts'
 import { PENDING_BYTES_MAX } from '../history/log-writer.ts'
 import type { ShipperProgress } from '../history/shipper.ts'
-import { STREAM_BYTES_MAX } from '../history/stream-keys.ts'
+import { SHARD_BYTES_MAX, STREAM_BYTES_MAX } from '../history/stream-keys.ts'
 import { createStreamedLogState } from '../history/streamed-log.ts'
 import { createThreadedLog } from '../history/threaded-log.ts'
 import { createThreadedShipper } from '../history/threaded-shipper.ts'
@@ -14,7 +14,7 @@ import type { RedisConnection } from '../redis/connect.ts'
 
 /** How auctions are logged: by one of two ways. */
 export interface OpenAuctionLog {
-  /** Committed with the counts, and shipped from Redis: where the statistics are in one Redis. */
+  /** Committed with the counts, and shipped from Redis: where the statistics are there. */
   readonly parts?: CommitParts
   /** From this process into the database: else. */
   readonly recorder?: Pick<AuctionLog, 'record'>
@@ -34,10 +34,7 @@ export interface AuctionLogDependencies {
 export function openAuctionLog(dependencies: AuctionLogDependencies): OpenAuctionLog | undefined {
   const { config, redis } = dependencies
   if (config.auctionLog === 'off') return undefined
-  // On a cluster a commit is of one supply's slot, where the stream is not.
-  return redis === undefined || redis.connection.isCluster
-    ? openThreaded(dependencies)
-    : openStreamed(dependencies, redis)
+  return redis === undefined ? openThreaded(dependencies) : openStreamed(dependencies, redis)
 }
 
 function openThreaded({ database: { connectionString, embedded }, log }: AuctionLogDependencies): OpenAuctionLog {
@@ -55,7 +52,9 @@ function openStreamed(
   { config, database: { connectionString, embedded }, log }: AuctionLogDependencies,
   { connection, url }: NonNullable<AuctionLogDependencies['redis']>,
 ): OpenAuctionLog {
-  const parts = createCommitParts({ waitingBytesMax: PENDING_BYTES_MAX, streamBytesMax: STREAM_BYTES_MAX })
+  const streamBytesMax = connection.isCluster ? SHARD_BYTES_MAX : STREAM_BYTES_MAX
+  const parts = createCommitParts({ waitingBytesMax: PENDING_BYTES_MAX, streamBytesMax })
+  const streams = createLogStreams(connection)
   let progress: ShipperProgress | undefined
   let told: ShipperProgress | undefined
   const shipper =
@@ -76,7 +75,7 @@ function openStreamed(
         })
   return {
     parts,
-    state: createStreamedLogState({ parts, stream: createLogStream(connection), progress: () => progress }),
+    state: createStreamedLogState({ parts, streams, streamBytesMax, progress: () => progress }),
     dispose: async () => shipper?.dispose(),
   }
 }

@@ -12,10 +12,13 @@ export interface CommitPart {
 
 /** Makes parts of auctions. What waits for its commit is bounded: past that, rows are given up and only counted. */
 export interface CommitParts {
-  /** Adds an auction to a part, which is made where there is none. */
-  add(part: CommitPart | undefined, auction: Auction): CommitPart
-  /** The part is in Redis, where the whole stream now has so many bytes that are not in the database. */
-  committed(part: CommitPart, streamBytes: number): void
+  /**
+   * Adds an auction to a part, which is made where there is none.
+   * @param shard of a cluster, where its supply is
+   */
+  add(part: CommitPart | undefined, auction: Auction, shard: string | undefined): CommitPart
+  /** Parts are in Redis, where their shard's stream now has so many bytes that are not in the database. */
+  committed(parts: readonly CommitPart[], streamBytes: number, shard: string | undefined): void
   /** Bytes that wait for their commit. */
   waitingBytes(): number
   /** How many rows were given up here. */
@@ -25,7 +28,7 @@ export interface CommitParts {
 export interface CommitPartsOptions {
   /** The most bytes that wait here for their commit. */
   readonly waitingBytesMax: number
-  /** The most bytes in the stream, give or take a commit of each process. */
+  /** The most bytes in a stream, give or take a commit of each process. */
   readonly streamBytesMax: number
 }
 
@@ -33,7 +36,8 @@ export function createCommitParts({ waitingBytesMax, streamBytesMax }: CommitPar
   let buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   let view = new DataView(buffer.buffer)
   let waitingBytes = 0
-  let isStreamFull = false
+  /** Shards whose streams are full. */
+  const full = new Set<string | undefined>()
   let givenUp = 0
 
   function pack(auction: Auction): Buffer {
@@ -47,9 +51,9 @@ export function createCommitParts({ waitingBytesMax, streamBytesMax }: CommitPar
   }
 
   return {
-    add(part = { packed: [], counted: undefined }, auction) {
+    add(part = { packed: [], counted: undefined }, auction, shard) {
       const packed = pack(auction)
-      if (isStreamFull || waitingBytes + packed.length > waitingBytesMax) {
+      if (full.has(shard) || waitingBytes + packed.length > waitingBytesMax) {
         givenUp += 1
         part.counted ??= createCounted()
         giveUp(part.counted, { bytes: packed })
@@ -59,9 +63,10 @@ export function createCommitParts({ waitingBytesMax, streamBytesMax }: CommitPar
       }
       return part
     },
-    committed(part, streamBytes) {
-      for (const { length } of part.packed) waitingBytes -= length
-      isStreamFull = streamBytes > streamBytesMax
+    committed(parts, streamBytes, shard) {
+      for (const { packed } of parts) for (const { length } of packed) waitingBytes -= length
+      if (streamBytes > streamBytesMax) full.add(shard)
+      else full.delete(shard)
     },
     waitingBytes: () => waitingBytes,
     givenUp: () => givenUp,

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
+import { SHARDS } from '../redis/shards.ts'
 import { type Counted, parseCounted } from './counted.ts'
-import { COUNTED_DRAINING_KEY, COUNTED_KEY, STREAM_BYTES_KEY, STREAM_KEY } from './stream-keys.ts'
+import { streamKeys } from './stream-keys.ts'
 
 /** The auction log on its way through Redis, as whoever ships it sees it. Commits of the statistics add to it. */
 export interface LogStream {
+  /** Its name among those of one Redis. */
+  readonly part: string
   /** The entries after a position, the oldest first; from the beginning where none is given. */
   read(after: string | undefined, countMax: number): Promise<readonly StreamEntry[]>
   /** The position of the newest entry there ever was; undefined where there was none. */
@@ -35,40 +38,46 @@ export interface StreamSize {
   readonly bytes: number
 }
 
-export function createLogStream({ client }: Pick<RedisConnection, 'client'>): LogStream {
+/** The streams of one Redis: one, and on a cluster one for each shard. */
+export function createLogStreams({ client, isCluster }: Pick<RedisConnection, 'client' | 'isCluster'>): LogStream[] {
   const trimScript = defineScript(client, 'trimAuctionLog', new URL('trim-stream.lua', import.meta.url))
   const drainScript = defineScript(client, 'drainCounted', new URL('drain-counted.lua', import.meta.url))
+  return isCluster ? SHARDS.map(createLogStream) : [createLogStream()]
 
-  return {
-    async read(after, countMax) {
-      const start = after === undefined ? '-' : `(${after}`
-      const entries = await client.xrangeBuffer(STREAM_KEY, start, '+', 'COUNT', countMax)
-      return entries.map(([position, [, packed]]) => ({ position: position.toString(), packed: packed ?? EMPTY }))
-    },
-    async last() {
-      const [newest] = await client.xrevrange(STREAM_KEY, '+', '-', 'COUNT', 1)
-      return newest?.[0]
-    },
-    async trim(upTo) {
-      await trimScript([STREAM_KEY, STREAM_BYTES_KEY], [nextPosition(upTo)])
-    },
-    async takeCounted() {
-      const answer = (await drainScript([COUNTED_KEY, COUNTED_DRAINING_KEY], [randomUUID()])) as string[]
-      const hash: Record<string, string> = {}
-      for (let index = 0; index < answer.length; index += 2) hash[answer[index] ?? ''] = answer[index + 1] ?? ''
-      const { name, ...fields } = hash
-      return name === undefined ? undefined : { name, ...parseCounted(fields) }
-    },
-    async deleteCounted() {
-      await client.del(COUNTED_DRAINING_KEY)
-    },
-    async hasCounted() {
-      return (await client.exists(COUNTED_KEY, COUNTED_DRAINING_KEY)) > 0
-    },
-    async size() {
-      const [entries, bytes] = await Promise.all([client.xlen(STREAM_KEY), client.get(STREAM_BYTES_KEY)])
-      return { entries, bytes: Number(bytes ?? 0) }
-    },
+  function createLogStream(shard?: string): LogStream {
+    const { part, stream, bytes, counted, draining } = streamKeys(shard)
+    return {
+      part,
+      async read(after, countMax) {
+        const start = after === undefined ? '-' : `(${after}`
+        const entries = await client.xrangeBuffer(stream, start, '+', 'COUNT', countMax)
+        return entries.map(([position, [, packed]]) => ({ position: position.toString(), packed: packed ?? EMPTY }))
+      },
+      async last() {
+        const [newest] = await client.xrevrange(stream, '+', '-', 'COUNT', 1)
+        return newest?.[0]
+      },
+      async trim(upTo) {
+        await trimScript([stream, bytes], [nextPosition(upTo)])
+      },
+      async takeCounted() {
+        const answer = (await drainScript([counted, draining], [randomUUID()])) as string[]
+        const hash: Record<string, string> = {}
+        for (let index = 0; index < answer.length; index += 2) hash[answer[index] ?? ''] = answer[index + 1] ?? ''
+        const { name, ...fields } = hash
+        return name === undefined ? undefined : { name, ...parseCounted(fields) }
+      },
+      async deleteCounted() {
+        await client.del(draining)
+      },
+      async hasCounted() {
+        return (await client.exists(counted, draining)) > 0
+      },
+      async size() {
+        const [entries, size] = await Promise.all([client.xlen(stream), client.get(bytes)])
+        return { entries, bytes: Number(size ?? 0) }
+      },
+    }
   }
 }
 

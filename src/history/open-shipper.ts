@@ -1,6 +1,6 @@
 import { messageOf } from '../db/database-error.ts'
 import { createRedis } from '../redis/connect.ts'
-import { createLogStream } from './log-stream.ts'
+import { createLogStreams } from './log-stream.ts'
 import { createPostgresLogStore } from './postgres-store.ts'
 import { createShipper, type Shipper, type ShipperOptions } from './shipper.ts'
 import { STREAM_WRITER } from './stream-keys.ts'
@@ -17,9 +17,8 @@ export async function openShipper(options: OpenShipperOptions): Promise<Shipper>
   const redis = createRedis({ url: redisUrl, name: 'auction-worker' })
   await redis.whenUp(REDIS_WAIT_MS)
   const shipper = createShipper({
-    stream: createLogStream(redis),
+    streams: createLogStreams(redis),
     store: createPostgresLogStore({ connectionString, embedded, writer: STREAM_WRITER }),
-    countedStore: createPostgresLogStore({ connectionString, embedded, writer: `${STREAM_WRITER}:counted` }),
     batchMax,
     describe: (error) => (redis.state() === 'down' ? `Redis at ${redis.address} cannot be reached` : messageOf(error)),
     onProgress,

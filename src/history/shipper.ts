@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { isAfter, type LogStream } from './log-stream.ts'
+import { isAfter, type LogStream, type NamedCounted } from './log-stream.ts'
 import { type PackedAuctions, readPacked } from './packed-auction.ts'
 import { createRollups } from './rollups.ts'
-import { type AuctionLogStore, type ResumableLogStore, WHOLE } from './types.ts'
+import type { Positions, ResumableLogStore } from './types.ts'
 
 /** Takes the auction log from Redis to its store, for as long as no other process does. */
 export interface Shipper {
@@ -20,21 +20,27 @@ export interface ShipperProgress {
 }
 
 export interface ShipperOptions {
-  readonly stream: LogStream
-  /** Where the position in the stream is kept as well, in one transaction with what was written. */
+  readonly streams: readonly LogStream[]
+  /** Where the position in each stream is kept as well, in one transaction with what was written. */
   readonly store: ResumableLogStore
-  /** For what is only counted. */
-  readonly countedStore: AuctionLogStore
-  /** The most auctions of a batch. */
+  /** The most auctions of a batch, give or take what is read at once. */
   readonly batchMax: number
   /** What has gone wrong, for an operator. */
   readonly describe: (error: unknown) => string
   readonly onProgress: (progress: ShipperProgress) => void
 }
 
-export function createShipper(options: ShipperOptions): Shipper {
-  const { stream, store, countedStore, batchMax, describe, onProgress } = options
+/** A stream and how far it was written. */
+interface Source {
+  readonly stream: LogStream
+  position: string | undefined
+  /** Whether nothing up to the position is left in the stream. */
+  isTrimmed: boolean
+}
+
+export function createShipper({ streams, store, batchMax, describe, onProgress }: ShipperOptions): Shipper {
   const stopping = new AbortController()
+  const entriesPerRead = Math.ceil(ENTRIES_PER_READ / streams.length)
   let shipped = 0
 
   async function run(): Promise<void> {
@@ -42,7 +48,7 @@ export function createShipper(options: ShipperOptions): Shipper {
       try {
         const resumed = await store.resume()
         if (resumed.isStandby) tell(true, undefined)
-        else await ship(resumed.positions.get(WHOLE))
+        else await ship(resumed.positions)
       } catch (error) {
         tell(false, describe(error))
       }
@@ -50,57 +56,78 @@ export function createShipper(options: ShipperOptions): Shipper {
     }
   }
 
-  /** Until something fails: then the position is asked for again. */
-  async function ship(from: string | undefined): Promise<void> {
-    let position = await validPosition(from)
-    // What a process has written and had no time to delete.
-    if (position !== undefined) await stream.trim(position)
+  /** Until the store fails, or every stream: then the positions are asked for again. */
+  async function ship(positions: Positions): Promise<void> {
+    const sources = streams.map(
+      (stream): Source => ({ stream, position: positions.get(stream.part), isTrimmed: false }),
+    )
     while (!stopping.signal.aborted) {
       const beganAt = performance.now()
-      const { rows, last } = await readBatch(position)
-      if (last !== undefined) {
-        await store.write({ positions: new Map([[WHOLE, last]]), rows, rollups: rollupsOf(rows), givenUp: new Map() })
-        await stream.trim(last)
-        position = last
-        for (const { count } of rows) shipped += count
-      }
-      if (last === undefined) position = await validPosition(position)
-      await shipCounted()
-      tell(false, undefined)
+      const round = createRound()
+      await round.each(sources, settle)
+      const { rows, ends } = await readBatch(sources, round)
+      if (round.failures.size === sources.length) throw round.firstFailure()
+      if (ends.size > 0) await write(rows, ends)
+      await round.each([...ends.keys()], trim)
+      await shipCounted(sources, round)
+      tell(false, round.failures.size > 0 ? describe(round.firstFailure()) : undefined)
       await pause(beganAt + INTERVAL_MS - performance.now())
     }
   }
 
-  /** A stream that was lost begins anew, and so may a clock that was set back. */
-  async function validPosition(position: string | undefined): Promise<string | undefined> {
-    const last = await stream.last()
-    return position !== undefined && last !== undefined && isAfter(position, last) ? undefined : position
+  /** A stream that was lost begins anew, and so may a clock that was set back. Deletes what was written before and not deleted. */
+  async function settle(source: Source): Promise<void> {
+    const last = await source.stream.last()
+    const isAnew = source.position !== undefined && last !== undefined && isAfter(source.position, last)
+    if (isAnew) source.position = undefined
+    if (!source.isTrimmed) await trim(source)
   }
 
-  /** What is after a position, and the last one's; undefined where there is nothing. */
-  async function readBatch(after: string | undefined): Promise<{ rows: PackedAuctions[]; last: string | undefined }> {
+  async function trim(source: Source): Promise<void> {
+    if (source.position !== undefined) await source.stream.trim(source.position)
+    source.isTrimmed = true
+  }
+
+  /** What is after the positions, and where that ends in the streams that have something. */
+  async function readBatch(sources: readonly Source[], round: Round): Promise<{ rows: PackedAuctions[]; ends: Ends }> {
     const rows: PackedAuctions[] = []
+    const ends: Ends = new Map()
     let auctions = 0
-    let last: string | undefined
-    while (auctions < batchMax) {
-      const entries = await stream.read(last ?? after, ENTRIES_PER_READ)
-      for (const { packed } of entries) {
-        const counted = countedOf(packed)
-        rows.push(counted)
-        auctions += counted.count
-      }
-      last = entries.at(-1)?.position ?? last
-      if (entries.length < ENTRIES_PER_READ) break
+    for (let left = sources; left.length > 0 && auctions < batchMax; ) {
+      const withMore: Source[] = []
+      await round.each(left, async (source) => {
+        const entries = await source.stream.read(ends.get(source) ?? source.position, entriesPerRead)
+        for (const { position, packed } of entries) {
+          const counted = countedOf(packed)
+          rows.push(counted)
+          auctions += counted.count
+          ends.set(source, position)
+        }
+        if (entries.length === entriesPerRead) withMore.push(source)
+      })
+      left = withMore
     }
-    return { rows, last }
+    return { rows, ends }
   }
 
-  async function shipCounted(): Promise<void> {
-    const taken = await stream.takeCounted()
-    if (taken === undefined) return
-    const { name, rollups, givenUp } = taken
-    await countedStore.write({ positions: new Map([[WHOLE, name]]), rows: [], rollups, givenUp })
-    await stream.deleteCounted()
+  async function write(rows: readonly PackedAuctions[], ends: Ends): Promise<void> {
+    const positions = new Map([...ends].map(([{ stream }, end]) => [stream.part, end]))
+    await store.write({ positions, rows, rollups: rollupsOf(rows), givenUp: new Map() })
+    for (const [source, position] of ends) Object.assign(source, { position, isTrimmed: false })
+    for (const { count } of rows) shipped += count
+  }
+
+  async function shipCounted(sources: readonly Source[], round: Round): Promise<void> {
+    const taken = new Map<Source, NamedCounted>()
+    await round.each(sources, async (source) => {
+      const counted = await source.stream.takeCounted()
+      if (counted !== undefined) taken.set(source, counted)
+    })
+    for (const [source, { name, rollups, givenUp }] of taken) {
+      const positions = new Map([[`${source.stream.part}:counted`, name]])
+      await store.write({ positions, rows: [], rollups, givenUp })
+      await round.each([source], ({ stream }) => stream.deleteCounted())
+    }
   }
 
   function tell(isStandby: boolean, error: string | undefined): void {
@@ -116,7 +143,30 @@ export function createShipper(options: ShipperOptions): Shipper {
     async dispose() {
       stopping.abort()
       await running
-      await Promise.all([store.dispose(), countedStore.dispose()])
+      await store.dispose()
+    },
+  }
+}
+
+/** Where in each stream a batch ends. */
+type Ends = Map<Source, string>
+
+/** Tries something with each stream, and no more in this round with one that has failed. */
+interface Round {
+  each(sources: readonly Source[], act: (source: Source) => Promise<void>): Promise<void>
+  readonly failures: ReadonlyMap<Source, unknown>
+  firstFailure(): unknown
+}
+
+/** A node of a cluster may be away alone, and keeps no auctions of the others waiting. */
+function createRound(): Round {
+  const failures = new Map<Source, unknown>()
+  return {
+    failures,
+    firstFailure: () => failures.values().next().value,
+    async each(sources, act) {
+      const able = sources.filter((source) => !failures.has(source))
+      await Promise.all(able.map((source) => act(source).catch((error) => void failures.set(source, error))))
     },
   }
 }
@@ -138,5 +188,5 @@ function rollupsOf(rows: readonly PackedAuctions[]) {
 const INTERVAL_MS = 500
 /** How long to wait after a failure, and between two looks whether another process still ships, in milliseconds. */
 const RETRY_MS = 1_000
-/** Entries are commits, of one auction each where nothing is to do, and of hundreds where much is. */
+/** Entries are commits, of one auction each where nothing is to do, and of hundreds where much is. Of all streams together. */
 const ENTRIES_PER_READ = 500

@@ -1,12 +1,35 @@
-/** Auctions on their way to the database: each entry has the packed auctions of one commit, under `b`. */
-export const STREAM_KEY = 'auction-log'
-/** The name under which the database knows how far they were written. */
-export const STREAM_WRITER = `redis:${STREAM_KEY}`
-/** How many bytes of them there are. */
-export const STREAM_BYTES_KEY = 'auction-log:bytes'
-/** What rows count that were given up, as `countedFields` says. */
-export const COUNTED_KEY = 'auction-log:counted'
-/** The same, while it is being written into the database. */
-export const COUNTED_DRAINING_KEY = 'auction-log:counted:draining'
-/** The most bytes of them: more are given up, and only counted. */
+import { SHARDS } from '../redis/shards.ts'
+
+/** Where auctions wait on their way from one Redis, or from one shard of a cluster, to the database: keys of one slot. */
+export interface StreamKeys {
+  /** Which part of what is written its auctions are: the database keeps the position by that name. */
+  readonly part: string
+  /** Each entry has the packed auctions of one commit, under `b`. */
+  readonly stream: string
+  /** How many bytes of them there are. */
+  readonly bytes: string
+  /** What rows count that were given up, as `countedFields` says. */
+  readonly counted: string
+  /** The same, while it is being written into the database. */
+  readonly draining: string
+}
+
+/** @param shard of a cluster; undefined where there is one Redis */
+export function streamKeys(shard?: string): StreamKeys {
+  const part = shard === undefined ? '' : `:{${shard}}`
+  const stream = `auction-log${part}`
+  return {
+    part,
+    stream,
+    bytes: `${stream}:bytes`,
+    counted: `${stream}:counted`,
+    draining: `${stream}:counted:draining`,
+  }
+}
+
+/** The name under which the database knows how far they were written, each part's after it. */
+export const STREAM_WRITER = 'redis:auction-log'
+/** The most bytes that wait in Redis: more are given up, and only counted. */
 export const STREAM_BYTES_MAX = 256 * 1024 * 1024
+/** Of a cluster's shard: an equal part, for a process knows the bytes of those that it commits to. */
+export const SHARD_BYTES_MAX = STREAM_BYTES_MAX / SHARDS.length

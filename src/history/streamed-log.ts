@@ -1,7 +1,6 @@
 import type { CommitParts } from './commit-part.ts'
 import type { LogStream } from './log-stream.ts'
 import type { ShipperProgress } from './shipper.ts'
-import { STREAM_BYTES_MAX } from './stream-keys.ts'
 import type { AuctionLogState, AuctionLogStatus } from './types.ts'
 
 /**
@@ -10,25 +9,27 @@ import type { AuctionLogState, AuctionLogStatus } from './types.ts'
  */
 export function createStreamedLogState(dependencies: {
   readonly parts: Pick<CommitParts, 'waitingBytes' | 'givenUp'>
-  readonly stream: Pick<LogStream, 'size'>
+  readonly streams: readonly Pick<LogStream, 'size'>[]
+  /** The most bytes in one of them. */
+  readonly streamBytesMax: number
   readonly progress: () => ShipperProgress | undefined
 }): AuctionLogState {
-  const { parts, stream, progress } = dependencies
+  const { parts, streams, streamBytesMax, progress } = dependencies
   return {
     // They are flushed with the counts.
     pending: () => 0,
     flush: async () => 0,
     async status(): Promise<AuctionLogStatus> {
-      const { entries, bytes } = await stream.size()
+      const sizes = await Promise.all(streams.map((stream) => stream.size()))
       const shipper = progress()
-      const isFull = bytes > STREAM_BYTES_MAX
+      const isFull = sizes.some(({ bytes }) => bytes > streamBytesMax)
       const error = shipper?.error ?? (isFull ? 'the stream is full: see that `auction worker` runs' : undefined)
       return {
         status: error === undefined ? 'up' : 'down',
-        pendingBytes: bytes + parts.waitingBytes(),
-        pendingBytesMax: STREAM_BYTES_MAX,
+        pendingBytes: sizes.reduce((sum, { bytes }) => sum + bytes, parts.waitingBytes()),
+        pendingBytesMax: streams.length * streamBytesMax,
         givenUp: parts.givenUp(),
-        streamEntries: entries,
+        streamEntries: sizes.reduce((sum, { entries }) => sum + entries, 0),
         worker: shipper === undefined ? 'elsewhere' : shipper.isStandby ? 'standby' : 'here',
         ...(error !== undefined && { error }),
       }

@@ -4,7 +4,7 @@ import { createGroupCommit } from '../commit/group-commit.ts'
 import type { Batch } from '../commit/lane.ts'
 import type { CommitPart, CommitParts } from '../history/commit-part.ts'
 import { countedFields } from '../history/counted.ts'
-import { COUNTED_KEY, STREAM_BYTES_KEY, STREAM_KEY } from '../history/stream-keys.ts'
+import { streamKeys } from '../history/stream-keys.ts'
 import { inTime } from '../in-time.ts'
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript, type ScriptArgument } from '../redis/script.ts'
@@ -31,7 +31,6 @@ export const MARKER_LIFETIME_S = 86_400
  * is applied exactly once, also where a connection breaks between a commit and its answer.
  * @param changes is told of every supply whose statistics changed
  * @param log makes the auction log's part of a commit, where auctions are logged: what is recorded are whole auctions then.
- *   Not on a cluster, where the stream would be of another slot.
  * @param onError is told of counters that Redis could not add to, which happens only where their keys hold something else,
  *   and of what `changes` throws
  */
@@ -51,25 +50,21 @@ export function createRedisStatsStore({
   const reads = createRedisReads(connection)
   const writerId = randomUUID()
   const index = createSupplyIndex(client)
-  /** What is in the stream of the auction log, as the last commit has found it. */
-  let streamBytes = 0
+  // A script's keys must be of one slot.
+  const laneOf = isCluster ? shardOf : undefined
   const commit = createGroupCommit<AuctionCount, Waiting>({
     keyOf: ({ supplyId }) => supplyId,
     merge: (waiting = { tally: createTally(), log: undefined }, count) => {
       addToTally(waiting.tally, count)
-      if (log !== undefined && isAuction(count)) waiting.log = log.add(waiting.log, count)
+      if (log !== undefined && isAuction(count)) waiting.log = log.add(waiting.log, count, laneOf?.(count.supplyId))
       return waiting
     },
     weigh: ({ tally }) => countersOf(tally),
     batchWeightMax: COUNTERS_PER_COMMIT_MAX,
-    // A script's keys must be of one slot.
-    laneOf: isCluster ? shardOf : undefined,
+    laneOf,
     isAway: () => connection.state() === 'down',
     apply,
-    onCommitted: ({ entries }) => {
-      for (const { value } of entries.values()) if (value.log) log?.committed(value.log, streamBytes)
-      changes.publish(entries.keys())
-    },
+    onCommitted: ({ entries }) => changes.publish(entries.keys()),
     onError,
   })
 
@@ -90,9 +85,10 @@ export function createRedisStatsStore({
       keys.push(statsKey(supplyId, shard))
       pushFields(args, fieldsOf(value.tally))
     }
+    const parts = [...entries.values()].flatMap(({ value }) => value.log ?? [])
     if (log !== undefined) {
-      keys.push(STREAM_KEY, STREAM_BYTES_KEY, COUNTED_KEY)
-      const parts = [...entries.values()].flatMap(({ value }) => value.log ?? [])
+      const { stream, bytes, counted } = streamKeys(shard)
+      keys.push(stream, bytes, counted)
       args.push(Buffer.concat(parts.flatMap(({ packed }) => packed)))
       pushFields(
         args,
@@ -101,7 +97,6 @@ export function createRedisStatsStore({
     }
     const [answer] = await Promise.all([commitScript(keys, args), indexing])
     const [errors, created, bytes] = answer as [string[], number[], number]
-    streamBytes = bytes
     // Statistics that begin though their supply was in the index: Redis was emptied, and its index with it.
     if (created.length > 0 && known.length > 0) {
       const begun = new Set(created.map((position) => supplyIds[position - 1]))
@@ -110,6 +105,8 @@ export function createRedisStatsStore({
     if (errors.length > 0) {
       onError(new Error(`Some statistics were not counted; delete or rename the keys named here. ${errors.join('; ')}`))
     }
+    // The last, as what fails before it is sent again.
+    log?.committed(parts, bytes, shard)
   }
 
   async function available<T>(read: () => Promise<T>): Promise<T> {

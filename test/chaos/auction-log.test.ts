@@ -3,7 +3,7 @@ import { type Instance, runAuctionCommand, startInstance, startWorker } from '..
 import { type RunningLoad, startLoad } from '../support/load.ts'
 import { query } from '../support/postgres.ts'
 import { startPostgres } from '../support/postgres-server.ts'
-import { startRedis } from '../support/redis.ts'
+import { type RedisServer, startRedis, startRedisCluster } from '../support/redis.ts'
 import { hasPostgres, hasRedis } from '../support/services.ts'
 import {
   COUNTRIES,
@@ -15,6 +15,7 @@ import {
 } from '../support/topology.ts'
 
 const KILLS = 20
+const NODE_KILLS = 9
 const OUTAGE_MS = 60_000
 const AGREES = 'Counters, the auction log and the statistics of hours agree.\n'
 
@@ -22,12 +23,11 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
   const bed = createTestBed()
   afterEach(() => bed.dispose())
 
-  async function open() {
+  async function open({ url }: { readonly url: string }) {
     const postgres = await bed.own(startPostgres())
-    const redis = await bed.own(startRedis({ appendonly: true }))
     const env = {
       DATABASE_URL: await createDatabase(postgres),
-      REDIS_URL: redis.url,
+      REDIS_URL: url,
       LOG_LEVEL: 'warn',
       WORKER: 'off',
       SIMULATED_LATENCY_FACTOR: '1.1',
@@ -39,8 +39,10 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
     await untilSettled(instances)
     const targets = instances.map(({ graphqlUrl }) => graphqlUrl)
     const load = startLoad({ targets, concurrency: 32, supplyIds: SUPPLY_IDS, countries: COUNTRIES })
-    return { postgres, redis, env, instances, workers, load }
+    return { postgres, env, instances, workers, load }
   }
+
+  const startDurable = () => bed.own(startRedis({ appendonly: true }))
 
   async function expectAgreement(env: Record<string, string>, instances: readonly Instance[], load: RunningLoad) {
     const { acknowledged, unanswered, errors } = await load.stop()
@@ -59,7 +61,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
   }
 
   it(`should agree with the counters after ${KILLS} kills of instances and workers at whatever moment`, async () => {
-    const { env, instances, workers, load } = await open()
+    const { env, instances, workers, load } = await open(await startDurable())
     for (let kill = 0; kill < KILLS; kill += 1) {
       await load.more(Math.ceil(Math.random() * 500))
       if (kill % 2 === 0) {
@@ -77,7 +79,8 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
   })
 
   it('should agree with the counters after PostgreSQL was away for a minute, and Redis killed three times', async () => {
-    const { postgres, redis, env, instances, load } = await open()
+    const redis = await startDurable()
+    const { postgres, env, instances, load } = await open(redis)
     await load.more(500)
     await postgres.stop()
     const endsAt = performance.now() + OUTAGE_MS
@@ -93,6 +96,22 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
       async () => expect((await instances[0]?.readiness())?.dependencies.auctionLog).toMatchObject({ status: 'up' }),
       { timeout: 20_000 },
     )
+    await expectAgreement(env, instances, load)
+  })
+
+  it(`should agree with the counters of a cluster after ${NODE_KILLS} kills of nodes and workers`, async () => {
+    const cluster = await bed.own(startRedisCluster())
+    const { env, instances, workers, load } = await open(cluster)
+    for (let kill = 0; kill < NODE_KILLS; kill += 1) {
+      await load.more(Math.ceil(Math.random() * 500))
+      const node = cluster.nodes[kill % cluster.nodes.length] as RedisServer
+      await node.kill()
+      await load.more(Math.ceil(Math.random() * 500))
+      await workers[kill % 2]?.kill()
+      workers[kill % 2] = startWorker(env)
+      await node.start()
+      await vi.waitFor(async () => expect((await instances[0]?.readiness())?.status).toBe('ready'), { timeout: 30_000 })
+    }
     await expectAgreement(env, instances, load)
   })
 })

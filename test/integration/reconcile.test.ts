@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createPgClient } from '../../src/db/client.ts'
 import { type Database, openDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrations.ts'
-import { createLogStream } from '../../src/history/log-stream.ts'
-import { STREAM_KEY } from '../../src/history/stream-keys.ts'
+import { createLogStreams } from '../../src/history/log-stream.ts'
+import { streamKeys } from '../../src/history/stream-keys.ts'
 import { compareCounters } from '../../src/reconcile/counters.ts'
 import { mendCounters } from '../../src/reconcile/mend-counters.ts'
 import { type ReconcileFinding, type ReconcileOptions, reconcile } from '../../src/reconcile/reconcile.ts'
@@ -70,9 +70,8 @@ describe.runIf(hasPostgres && hasRedis)('reconcile', () => {
 
   /** @returns what was found, a line each, and what was done, after `repaired` */
   async function run(options: Partial<ReconcileOptions> = {}): Promise<string[]> {
-    const stream = createLogStream(connection)
     const { prisma } = database
-    const untilLogged = () => untilShipped(stream, prisma, 500)
+    const untilLogged = () => untilShipped(createLogStreams(connection), prisma, 500)
     const findings: ReconcileFinding[] = []
     const counters = {
       compare: () => compareCounters({ stats, prisma, untilLogged }),
@@ -189,7 +188,7 @@ describe.runIf(hasPostgres && hasRedis)('reconcile', () => {
   })
 
   it('should wait for what is on its way, and say so where that takes too long', async () => {
-    await redis.command('xadd', STREAM_KEY, '*', 'b', '')
+    await redis.command('xadd', streamKeys().stream, '*', 'b', '')
     await expect(run()).rejects.toThrow(/auctions have waited in Redis for 0.5 s .* see that `auction worker` runs/)
   })
 })

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { execute, type GraphQLAnswer } from '../../support/graphql.ts'
-import { type Instance, type InstanceEnv, startInstance } from '../../support/instance.ts'
+import { type Instance, type InstanceEnv, runAuctionCommand, startInstance } from '../../support/instance.ts'
 import { nextAddress, runLoad } from '../../support/load.ts'
+import { query } from '../../support/postgres.ts'
 import { type PostgresServer, startPostgres } from '../../support/postgres-server.ts'
 import { startRedis, startRedisCluster } from '../../support/redis.ts'
 import { hasPostgres, hasRedis } from '../../support/services.ts'
@@ -103,9 +104,10 @@ describe.skipIf(!(hasPostgres && hasRedis))('instances on one PostgreSQL', () =>
     expect(performance.now() - loadedAt).toBeLessThan(2000)
   })
 
-  it('should work on a Redis cluster of three nodes: limit, statistics and live feed', async () => {
+  it('should work on a Redis cluster of three nodes: limit, statistics, live feed and log', async () => {
     const cluster = await bed.own(startRedisCluster())
-    const instances = await startTwo({ REDIS_URL: cluster.url })
+    const env = { REDIS_URL: cluster.url, DATABASE_URL: await createDatabase(postgres, template) }
+    const instances = await startTwo(env)
     const [a, b] = instances
     await untilSettled(instances)
     const watcher = await bed.own(watchStats(a.graphqlUrl))
@@ -122,7 +124,16 @@ describe.skipIf(!(hasPostgres && hasRedis))('instances on one PostgreSQL', () =>
     expect(excessOf(await readCounters(b.graphqlUrl), load.counters)).toEqual(new Map())
     await vi.waitFor(() => expect(watcher.total()).toBe(600), { timeout: 2000 })
     expectThreeOf(await runFromOneAddress(instances, 50))
-  })
+    expect(await runAuctionCommand(['reconcile'], env)).toBe(
+      'Counters, the auction log and the statistics of hours agree.\n',
+    )
+    const [row] = await query(env.DATABASE_URL, 'SELECT count(*)::int AS rows FROM auction_log')
+    expect(row).toEqual({ rows: 603 })
+    const states = await Promise.all(instances.map(async (instance) => (await instance.readiness()).dependencies))
+    for (const { auctionLog } of states) {
+      expect(auctionLog).toMatchObject({ status: 'up', pendingBytes: 0, pendingBytesMax: 2 ** 28, streamEntries: 0 })
+    }
+  }, 60_000)
 
   it('should keep limits and statistics in memory where there is no Redis', async () => {
     const instance = await bed.own(startInstance({ ...QUICK, ...database }))
