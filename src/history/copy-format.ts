@@ -2,12 +2,15 @@ import { OUTCOME_CODES, type PackedReader } from './packed-auction.ts'
 
 /** The columns, in the order in which `createCopyRows` writes them. */
 export const COLUMNS =
-  'started_at, id, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms, bidder_ids, outcomes, prices_micros, latencies_ms'
+  'started_at, id, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms, bidder_ids, outcomes, prices_micros, latencies_ms, bidder_set_id'
 
 /** Rows of auction_log in COPY's binary format, https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.4 */
 export interface CopyRows {
-  /** Adds the auction that the reader stands at. */
-  add(bytes: Buffer, auction: PackedReader): void
+  /**
+   * Adds the auction that the reader stands at.
+   * @param bidderSetId where its row names its bidders' set; else it has the bidders themselves
+   */
+  add(bytes: Buffer, auction: PackedReader, bidderSetId: Buffer | undefined): void
   /** Everything that was added, in pieces, with the format's beginning and end. */
   finish(): readonly Buffer[]
 }
@@ -19,7 +22,7 @@ export function createCopyRows(): CopyRows {
   let at = SIGNATURE.copy(piece)
 
   return {
-    add(bytes, auction) {
+    add(bytes, auction, bidderSetId) {
       makeRoom(FIXED_BYTES + 2 * (auction.supplyEnd - auction.supplyStart) + bytesOfResponses(auction))
       int16(COLUMN_COUNT)
       int32(8)
@@ -36,10 +39,13 @@ export function createCopyRows(): CopyRows {
       int64(auction.priceMicros)
       int32(4)
       float32(auction.durationMs)
-      bidderIds(bytes, auction)
+      if (bidderSetId === undefined) bidderIds(bytes, auction)
+      else int32(NULL)
       outcomes(auction)
       prices(auction)
       latencies(auction)
+      if (bidderSetId === undefined) int32(NULL)
+      else text(bidderSetId, 0, bidderSetId.length)
     },
     finish() {
       makeRoom(2)
@@ -170,7 +176,7 @@ function viewOf(bytes: Buffer): DataView {
 }
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
-const COLUMN_COUNT = 12
+const COLUMN_COUNT = 13
 const NULL = -1
 const POSTGRES_EPOCH_MS = Date.UTC(2000, 0)
 

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { createPgClient } from '../db/client.ts'
 import { codeOf, messageOf } from '../db/database-error.ts'
 import { inTime } from '../in-time.ts'
+import { type BidderSets, createBidderSets } from './bidder-sets.ts'
 import type { LogBatch, Positions, ResumableLogStore } from './types.ts'
 import { writeRollups } from './write-rollups.ts'
 import { copyRows, insertRows, type WriteRows } from './write-rows.ts'
@@ -29,7 +30,7 @@ export function createPostgresLogStore({
   timeoutMs = BATCH_TIMEOUT_MS,
 }: PostgresLogStoreOptions): ResumableLogStore {
   const writeRows = embedded ? insertRows : copyRows
-  let client: pg.Client | undefined
+  let connection: Connection | undefined
   let isExclusive = false
   let daysMadeAt = Number.NEGATIVE_INFINITY
 
@@ -50,23 +51,24 @@ export function createPostgresLogStore({
   }
 
   async function disconnect(): Promise<void> {
-    const connected = client
-    client = undefined
-    if (connected !== undefined) await inTime(connected.end(), DISCONNECT_TIMEOUT_MS).catch(() => {})
+    const ending = connection
+    connection = undefined
+    if (ending !== undefined) await inTime(ending.client.end(), DISCONNECT_TIMEOUT_MS).catch(() => {})
   }
 
   async function writeOnce(batch: LogBatch): Promise<void> {
-    client ??= await connect()
+    connection ??= toConnection(await connect())
+    const { client, bidderSets } = connection
     await makeDays(client)
     await client.query('BEGIN')
     const isNew = await claim(client, writer, batch.positions)
-    if (isNew) await writeBatch(client, batch, writeRows)
+    if (isNew) await writeBatch(client, batch, writeRows, bidderSets)
     await client.query(isNew ? 'COMMIT' : 'ROLLBACK')
   }
 
   return {
     async write(batch) {
-      if (client === undefined && isExclusive) throw new Error('the connection was lost')
+      if (connection === undefined && isExclusive) throw new Error('the connection was lost')
       try {
         await inTime(writeOnce(batch), timeoutMs)
       } catch (error) {
@@ -86,7 +88,7 @@ export function createPostgresLogStore({
           return { isStandby: true }
         }
         const known = await connecting.query<{ part: string; position: string }>(POSITIONS, [writer])
-        client = connecting
+        connection = toConnection(connecting)
         return { isStandby: false, positions: new Map(known.rows.map(({ part, position }) => [part, position])) }
       } catch (error) {
         await connecting.end().catch(() => {})
@@ -95,6 +97,16 @@ export function createPostgresLogStore({
     },
     dispose: disconnect,
   }
+}
+
+interface Connection {
+  readonly client: pg.Client
+  /** What is written over this connection is known here: after a failure nothing is known to be there. */
+  readonly bidderSets: BidderSets
+}
+
+function toConnection(client: pg.Client): Connection {
+  return { client, bidderSets: createBidderSets() }
 }
 
 /** Whether this batch is not there yet; if so, it is from this transaction on. */
@@ -108,8 +120,9 @@ async function writeBatch(
   client: pg.Client,
   { rows, rollups, givenUp }: LogBatch,
   writeRows: WriteRows,
+  bidderSets: BidderSets,
 ): Promise<void> {
-  if (rows.length > 0) await writeRows(client, rows)
+  if (rows.length > 0) await writeRows(client, rows, bidderSets)
   await writeRollups(client, rollups)
   for (const [hour, count] of givenUp) await client.query(GIVE_UP, [hour, count])
 }

@@ -1,6 +1,7 @@
 import { timeOfAuctionId } from '../auction/auction-id.ts'
 import type { BidderOutcome } from '../bidders/types.ts'
 import { Prisma, type PrismaClient } from '../generated/prisma/client.ts'
+import { BIDDER_IDS, JOIN_BIDDER_SETS } from './bidder-sets.ts'
 import { timestamp } from './timestamp.ts'
 import { type AuctionFilter, type AuctionPage, type FoundAuctions, HistoryError, type LoggedAuction } from './types.ts'
 
@@ -22,7 +23,7 @@ export async function readAuction(prisma: PrismaClient, id: string): Promise<Log
   const startedAtMs = timeOfAuctionId(id)
   if (startedAtMs === undefined) return undefined
   const [row] = await prisma.$queryRaw<AuctionRow[]>`
-    SELECT ${COLUMNS} FROM auction_log WHERE started_at = ${timestamp(startedAtMs)} AND id = ${id}::uuid`
+    SELECT ${COLUMNS} FROM auction_log ${JOINED} WHERE started_at = ${timestamp(startedAtMs)} AND id = ${id}::uuid`
   return row && toAuction(row)
 }
 
@@ -92,7 +93,7 @@ function readStep(prisma: PrismaClient, step: Step, limit: number, lookedAtMax: 
   ]
   const fitting = [
     Prisma.sql`true`,
-    ...(bidderId === undefined ? [] : [Prisma.sql`bidder_ids @> ARRAY[${bidderId}]::text[]`]),
+    ...(bidderId === undefined ? [] : [Prisma.sql`${ASKED} @> ARRAY[${bidderId}]::text[]`]),
     ...(country === undefined ? [] : [Prisma.sql`country = ${country}`]),
     ...(isSold === undefined ? [] : [Prisma.sql`(winner_id IS NOT NULL) = ${isSold}`]),
   ]
@@ -102,7 +103,7 @@ function readStep(prisma: PrismaClient, step: Step, limit: number, lookedAtMax: 
         (row_number() OVER (ORDER BY started_at DESC, id DESC))::int AS place
       FROM auction_log WHERE ${Prisma.join(within, ' AND ')}
       ORDER BY started_at DESC, id DESC LIMIT ${lookedAtMax}
-    ) AS looked_at
+    ) AS looked_at ${JOINED}
     WHERE fits OR place = ${lookedAtMax}
     ORDER BY looked_at.started_at DESC, looked_at.id DESC LIMIT ${limit}`
 }
@@ -160,6 +161,10 @@ function toAuction(row: AuctionRow): LoggedAuction {
 
 /** Of types that Prisma's driver adapter can read; whole millionths up to 2^53 are exact as float8. */
 const COLUMNS = Prisma.sql`id::text, started_at, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms,
-  bidder_ids, outcomes::text[], prices_micros::float8[], latencies_ms`
+  ${Prisma.raw(BIDDER_IDS)} AS bidder_ids, outcomes::text[], prices_micros::float8[], latencies_ms`
+const JOINED = Prisma.raw(JOIN_BIDDER_SETS)
+/** BIDDER_IDS of the few that are looked at: a join may be planned to read all sets first. */
+const ASKED = Prisma.sql`coalesce(bidder_ids, (
+  SELECT member_ids FROM auction_log_bidder_sets AS sets WHERE sets.bidder_set_id = auction_log.bidder_set_id))`
 const OUTCOMES: Readonly<Record<string, BidderOutcome>> = { w: 'WON', l: 'LOST', n: 'NO_BID', t: 'TIMED_OUT' }
 const DAY_MS = 86_400_000

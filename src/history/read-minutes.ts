@@ -1,4 +1,5 @@
 import { Prisma, type PrismaClient } from '../generated/prisma/client.ts'
+import { BIDDER_IDS, JOIN_BIDDER_SETS } from './bidder-sets.ts'
 import { BUCKET_MS, timesOf } from './buckets.ts'
 import { readInSlices } from './slices.ts'
 import { type BucketRow, groupColumns, isOfBidders, namedConditions } from './stats-sql.ts'
@@ -63,7 +64,9 @@ const AUCTION_SUMS = Prisma.sql`
   sum(cardinality(outcomes) - ${occurrences('n')} - ${occurrences('t')})::float8 AS bids,
   sum(${occurrences('n')})::float8 AS no_bids, sum(${occurrences('t')})::float8 AS timeouts,
   sum(price_micros)::float8 AS revenue_micros`
-const RESPONSES = Prisma.sql`CROSS JOIN LATERAL unnest(bidder_ids, outcomes) AS response (bidder_id, outcome)`
+const RESPONSES = Prisma.raw(
+  `${JOIN_BIDDER_SETS} CROSS JOIN LATERAL unnest(${BIDDER_IDS}, outcomes) AS response (bidder_id, outcome)`,
+)
 const BIDDER_SUMS = Prisma.sql`
   count(*)::float8 AS requests, ${count('w')} AS sold, ${count('w', 'l')} AS bids, ${count('n')} AS no_bids,
   ${count('t')} AS timeouts,

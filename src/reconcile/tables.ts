@@ -1,3 +1,5 @@
+import { BIDDER_IDS, JOIN_BIDDER_SETS } from '../history/bidder-sets.ts'
+
 /** A table of statistics, and the query that adds up what should be in it, of the hours from $1 to $2. */
 export interface StatsTable {
   readonly name: string
@@ -44,7 +46,7 @@ export const STATS_TABLES: readonly StatsTable[] = [
         count(*) FILTER (WHERE outcome = 'n') AS no_bids, count(*) FILTER (WHERE outcome = 't') AS timeouts,
         coalesce(sum(price_micros) FILTER (WHERE outcome = 'w'), 0) AS revenue_micros,
         coalesce(sum(bid_micros), 0) AS bids_micros
-      FROM auction_log, unnest(bidder_ids, outcomes, prices_micros) AS response (bidder_id, outcome, bid_micros)
+      FROM auction_log ${JOIN_BIDDER_SETS}, unnest(${BIDDER_IDS}, outcomes, prices_micros) AS response (bidder_id, outcome, bid_micros)
       WHERE ${LOGGED} GROUP BY 1, 2, 3`,
   },
   {

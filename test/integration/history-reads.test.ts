@@ -120,7 +120,7 @@ describe.each(STORES)('the log read from $store', ({ open, available }) => {
     const explained = createPostgresHistory({ prisma, now: () => NOW })
     const partitionsOf = async (read: Promise<unknown>) => {
       await read
-      const found = plans.splice(0).map((plan) => [...new Set(plan.match(/(?<=on )auction_log_\w+/g))].sort())
+      const found = plans.splice(0).map((plan) => [...new Set(plan.match(/(?<=on )auction_log_(\d+|default)/g))].sort())
       return found.filter((partitions) => partitions.length > 0)
     }
     const [today, tomorrow, eve] = ['auction_log_20260310', 'auction_log_20260311', 'auction_log_20260309']

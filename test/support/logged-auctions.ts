@@ -7,6 +7,7 @@ import { writeFile } from '../../src/history/archive/write-file.ts'
 import type { LoggedAuction } from '../../src/history/types.ts'
 import { compareIds } from '../../src/id-order.ts'
 import { createRandom, type Random } from '../../src/random.ts'
+import { NAME_SETS } from './logged.ts'
 import { query } from './postgres.ts'
 
 export const DAY_MS = 86_400_000
@@ -51,7 +52,7 @@ export function makeUpAuctions({ count, startOfDayMs, seed = 1, bidders }: MadeU
   })
 }
 
-/** Writes auctions into the log's table; days without a partition get one unless `inDefault`. */
+/** Writes auctions into the log's table, some of which name their bidders' set; days without a partition get one unless `inDefault`. */
 export async function insertAuctions(
   url: string,
   auctions: readonly LoggedAuction[],
@@ -62,6 +63,7 @@ export async function insertAuctions(
   for (let at = 0; at < auctions.length; at += ROWS_PER_STATEMENT) {
     await query(url, INSERT, [JSON.stringify(auctions.slice(at, at + ROWS_PER_STATEMENT).map(toRow))])
   }
+  for (const statement of NAME_SETS) await query(url, statement)
 }
 
 /** Makes files of auctions as the archive does, one for each day. */

@@ -44,6 +44,7 @@ export async function logAuctions(prisma: PrismaClient, auctions: readonly Logge
   const days = new Set(auctions.map(({ startedAtMs }) => new Date(startedAtMs).toISOString().slice(0, 10)))
   for (const day of days) await prisma.$queryRaw`SELECT auction_log_make_days(${day}::date, 1)`
   await prisma.$executeRawUnsafe(INSERT, JSON.stringify(auctions))
+  for (const statement of NAME_SETS) await prisma.$executeRawUnsafe(statement)
   await prisma.$executeRawUnsafe(`TRUNCATE ${Object.keys(ROLLUPS).join(', ')}`)
   for (const [table, counted] of Object.entries(ROLLUPS)) {
     await prisma.$executeRawUnsafe(`INSERT INTO ${table} ${counted}`)
@@ -66,6 +67,14 @@ const INSERT = `
     ARRAY(SELECT (r->>'latencyMs')::real FROM jsonb_array_elements(a->'responses') AS r)
   FROM jsonb_array_elements($1::jsonb) AS a`
 
+/** Has some rows name their bidders' set, as new ones do, while others have the bidders themselves. */
+export const NAME_SETS = [
+  `INSERT INTO auction_log_bidder_sets SELECT DISTINCT md5(bidder_ids::text)::uuid, bidder_ids FROM auction_log
+    WHERE bidder_ids <> '{}' ON CONFLICT DO NOTHING`,
+  `UPDATE auction_log SET bidder_set_id = md5(bidder_ids::text)::uuid, bidder_ids = NULL
+    WHERE bidder_ids <> '{}' AND hashtext(id::text) % 2 = 0`,
+] as const
+
 const HOUR = `date_trunc('hour', started_at, 'UTC')`
 const SUPPLY_COUNTS = `count(*), count(winner_id),
   sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o IN ('w', 'l'))),
@@ -74,7 +83,8 @@ const SUPPLY_COUNTS = `count(*), count(winner_id),
 const BIDDER_COUNTS = `min(country), count(*), count(*) FILTER (WHERE o = 'w'), count(*) FILTER (WHERE o = 'l'),
   count(*) FILTER (WHERE o = 'n'), count(*) FILTER (WHERE o = 't'),
   coalesce(sum(price_micros) FILTER (WHERE o = 'w'), 0), coalesce(sum(p), 0)`
-const RESPONSES = 'auction_log, unnest(bidder_ids, outcomes, prices_micros) AS r (b, o, p)'
+const RESPONSES = `auction_log LEFT JOIN auction_log_bidder_sets USING (bidder_set_id),
+  unnest(coalesce(bidder_ids, member_ids), outcomes, prices_micros) AS r (b, o, p)`
 /** The statistics of each hour, by table, as the rows have them. */
 export const ROLLUPS = {
   supply_stats_hourly: `SELECT supply_id, ${HOUR}, country, ${SUPPLY_COUNTS} FROM auction_log GROUP BY 1, 2, 3`,

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { BidderOutcome } from '../../bidders/types.ts'
 import { compareIds } from '../../id-order.ts'
+import { BIDDER_IDS, JOIN_BIDDER_SETS } from '../bidder-sets.ts'
 import type { LoggedAuction } from '../types.ts'
 
 /**
@@ -9,7 +10,7 @@ import type { LoggedAuction } from '../types.ts'
  */
 export async function* readTable(client: pg.Client, table: string): AsyncGenerator<LoggedAuction> {
   await client.query(
-    `DECLARE ${CURSOR} NO SCROLL CURSOR WITH HOLD FOR SELECT ${SELECTED} FROM ${table} ORDER BY ${ORDER}`,
+    `DECLARE ${CURSOR} NO SCROLL CURSOR WITH HOLD FOR SELECT ${SELECTED} FROM ${table} ${JOIN_BIDDER_SETS} ORDER BY ${ORDER}`,
   )
   try {
     for (;;) {
@@ -33,7 +34,8 @@ export async function* readTableInPages(client: pg.Client, table: string): Async
 }
 
 async function* readSupply(client: pg.Client, table: string, supplyId: string): AsyncGenerator<LoggedAuction> {
-  const text = `SELECT ${SELECTED} FROM ${table} WHERE supply_id = $1 AND started_at <= $2 AND (started_at, id) < ($2, $3::uuid)
+  const text = `SELECT ${SELECTED} FROM ${table} ${JOIN_BIDDER_SETS}
+    WHERE supply_id = $1 AND started_at <= $2 AND (started_at, id) < ($2, $3::uuid)
     ORDER BY started_at DESC, id DESC LIMIT ${ROWS_FETCHED}`
   let last: Pick<LoggedAuction, 'startedAtMs' | 'id'> | undefined
   for (;;) {
@@ -51,7 +53,7 @@ async function* readSupply(client: pg.Client, table: string, supplyId: string): 
 /** Numbers as such, and each list as one text: node-postgres would read arrays letter by letter. */
 const SELECTED = `
   id, extract(epoch FROM started_at)::float8 * 1000, supply_id, country, tmax_ms, winner_id, price_micros::float8, duration_ms,
-  array_to_string(bidder_ids, E'\\n'), array_to_string(outcomes, ''), array_to_string(prices_micros, ',', ''),
+  array_to_string(${BIDDER_IDS}, E'\\n'), array_to_string(outcomes, ''), array_to_string(prices_micros, ',', ''),
   array_to_string(latencies_ms, ',', '')`
 
 /** In the order of bytes, which is that of a Parquet file's statistics, whatever the database's own is. */
