@@ -28,6 +28,7 @@ const main = defineCommand({
         strictCommand(generateInputJsonCommand),
       ),
     'load-test': () => import('./cli/load-test.ts').then(({ loadTestCommand }) => strictCommand(loadTestCommand)),
+    bidder: () => import('./cli/bidder.ts').then(({ bidderCommand }) => strictCommand(bidderCommand)),
     history: () => import('./cli/history.ts').then(({ historyCommand }) => strictCommand(historyCommand)),
     show: () => import('./cli/show.ts').then(({ showCommand }) => strictCommand(showCommand)),
     prepare: () => import('./cli/prepare.ts').then(({ prepareCommand }) => strictCommand(prepareCommand)),

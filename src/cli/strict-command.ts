@@ -36,8 +36,7 @@ export function refuseUnknownOptions(rawArgs: readonly string[], args: ArgsDef):
       const written = option.length === 1 ? `-${option}` : `--${option}`
       names.add(written)
       if (type !== 'boolean') continue
-      booleans.add(written)
-      names.add(`--no-${option}`)
+      for (const flag of [written, `--no-${option}`]) booleans.add(flag)
     }
   }
   for (let index = 0; index < rawArgs.length; index++) {
@@ -47,12 +46,12 @@ export function refuseUnknownOptions(rawArgs: readonly string[], args: ArgsDef):
       continue
     }
     const [option = ''] = argument.split('=')
-    if (!names.has(option)) {
-      const known = [...names].filter((name) => name.startsWith('--') && !name.startsWith('--no-')).join(', ')
+    if (!names.has(option) && !booleans.has(option)) {
+      const known = [...names].filter((name) => name.startsWith('--')).join(', ')
       throw new OptionError(
         `${argument} is not an option of this command. ${known ? `It has ${known}.` : 'It has none: environment variables, such as PORT=4001, set what can be set.'}`,
       )
     }
-    if (!argument.includes('=') && !booleans.has(option) && !option.startsWith('--no-')) index++
+    if (!argument.includes('=') && !booleans.has(option)) index++
   }
 }

@@ -93,6 +93,7 @@ describe('--help', () => {
     ['serve', /Serve the GraphQL API/],
     ['run', /--supply[\s\S]*--country[\s\S]*--ip[\s\S]*--tmax/],
     ['load-data', /--input/],
+    ['bidder', /--latency[\s\S]*--no-bid[\s\S]*--price[\s\S]*--errors/],
     ['generate-input-json', /--output[\s\S]*--supplies[\s\S]*--bidders[\s\S]*--seed/],
     ['load-test', /--url[\s\S]*--duration/],
     ['history', /--supply[\s\S]*--from[\s\S]*--to[\s\S]*--by[\s\S]*--csv[\s\S]*--json/],
@@ -127,6 +128,14 @@ describe('what cannot be served', () => {
     ['DATABASE_URL', 'mysql://user:secret@host/db', /DATABASE_URL=mysql:\/\/user:\*\*\*@host\/db/],
   ])('should be %s=%s, in one line', async (name, value, says) => {
     await expectRefusal(auction(['serve'], { [name]: value, DATA_DIR: join(folder, 'unused') }), says)
+  })
+
+  it.each([
+    ['--latency', '5-1', /--latency 5-1 .* the lower first/],
+    ['--no-bid', '2', /--no-bid 2 .* 0 to 1/],
+    ['--price', 'free', /--price free .* USD from 0.001/],
+  ])('should be %s %s of a bidder, in one line', async (option, value, says) => {
+    await expectRefusal(auction(['bidder', option, value], {}), says)
   })
 
   it('should be a port in use', async () => {
