@@ -6,7 +6,7 @@ type Counts = Omit<StatsBucket, 'startMs'>
 /** A line for each bucket, and one for all of them together. */
 export function formatTable(buckets: readonly StatsBucket[], granularity: Granularity): string {
   const rows = [
-    [`${granularity.toLowerCase()} (UTC)`, 'requests', 'sold', 'bids', 'no bids', 'timeouts', 'revenue', 'price'],
+    [`${granularity.toLowerCase()} (UTC)`, ...HEADINGS],
     ...buckets.map((bucket) => [shortTime(bucket.startMs, granularity), ...cellsOf(bucket)]),
     ['all', ...cellsOf(sumOf(buckets))],
   ]
@@ -20,11 +20,11 @@ export function formatTable(buckets: readonly StatsBucket[], granularity: Granul
 /** RFC 4180, but for line breaks of one character. Without a sale the price is left empty. */
 export function formatCsv(buckets: readonly StatsBucket[]): string {
   const lines = buckets.map((bucket) => {
-    const { startMs, requests, sold, bids, noBids, timeouts, revenueMicros } = bucket
-    const counts = [requests, sold, bids, noBids, timeouts, toUnits(revenueMicros), averagePrice(bucket) ?? '']
-    return [new Date(startMs).toISOString(), ...counts].join(',')
+    const { startMs, revenueMicros } = bucket
+    const money = [toUnits(revenueMicros), averagePrice(bucket) ?? '']
+    return [new Date(startMs).toISOString(), ...countsOf(bucket), ...money].join(',')
   })
-  return `${['start,requests,sold,bids,no_bids,timeouts,revenue,average_price', ...lines].join('\n')}\n`
+  return `${['start,requests,sold,bids,no_bids,timeouts,errors,skipped,revenue,average_price', ...lines].join('\n')}\n`
 }
 
 /** As the API names it. */
@@ -51,13 +51,17 @@ export function formatSparkline(buckets: readonly StatsBucket[]): string {
 }
 
 function cellsOf(counts: Counts): string[] {
-  const { requests, sold, bids, noBids, timeouts, revenueMicros } = counts
+  const { sold, revenueMicros } = counts
   const price = sold === 0 ? '-' : formatMicros(Math.round(revenueMicros / sold))
-  return [requests, sold, bids, noBids, timeouts].map(String).concat(formatMicros(revenueMicros), price)
+  return countsOf(counts).map(String).concat(formatMicros(revenueMicros), price)
+}
+
+function countsOf({ requests, sold, bids, noBids, timeouts, errors, skipped }: Counts): number[] {
+  return [requests, sold, bids, noBids, timeouts, errors, skipped]
 }
 
 function sumOf(buckets: readonly StatsBucket[]): Counts {
-  const sum = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
+  const sum = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, errors: 0, skipped: 0, revenueMicros: 0 }
   for (const bucket of buckets) {
     for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += bucket[name]
   }
@@ -73,6 +77,7 @@ function shortTime(ms: number, granularity: Granularity): string {
   return granularity === 'DAY' ? text.slice(0, 10) : text.slice(0, 16).replace('T', ' ')
 }
 
+const HEADINGS = ['requests', 'sold', 'bids', 'no bids', 'timeouts', 'errors', 'skipped', 'revenue', 'price']
 const BARS = '·▁▂▃▄▅▆▇█'
 /** Characters; a bar stands for several buckets where there are more. */
 const SPARKLINE_WIDTH = 60

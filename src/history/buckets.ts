@@ -162,4 +162,4 @@ function isoOf(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-const NOTHING = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
+const NOTHING = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, errors: 0, skipped: 0, revenueMicros: 0 }

@@ -36,6 +36,16 @@ export const OUTCOME_CODES: Readonly<Record<BidderOutcome, number>> = {
   SKIPPED: 's'.charCodeAt(0),
 }
 
+/** The reverse, by the letter. */
+export const OUTCOMES: Readonly<Record<string, BidderOutcome>> = {
+  w: 'WON',
+  l: 'LOST',
+  n: 'NO_BID',
+  t: 'TIMED_OUT',
+  e: 'ERROR',
+  s: 'SKIPPED',
+}
+
 /** At most so many bytes an auction takes with its notices. */
 export function packedBytesMax(
   { responses }: Pick<Auction, 'responses'>,

@@ -1,7 +1,7 @@
 import { timeOfAuctionId } from '../auction/auction-id.ts'
-import type { BidderOutcome } from '../bidders/types.ts'
 import { Prisma, type PrismaClient } from '../generated/prisma/client.ts'
 import { BIDDER_IDS, JOIN_BIDDER_SETS } from './bidder-sets.ts'
+import { OUTCOMES } from './packed-auction.ts'
 import { timestamp } from './timestamp.ts'
 import { type AuctionFilter, type AuctionPage, type FoundAuctions, HistoryError, type LoggedAuction } from './types.ts'
 
@@ -166,5 +166,4 @@ const JOINED = Prisma.raw(JOIN_BIDDER_SETS)
 /** BIDDER_IDS of the few that are looked at: a join may be planned to read all sets first. */
 const ASKED = Prisma.sql`coalesce(bidder_ids, (
   SELECT member_ids FROM auction_log_bidder_sets AS sets WHERE sets.bidder_set_id = auction_log.bidder_set_id))`
-const OUTCOMES: Readonly<Record<string, BidderOutcome>> = { w: 'WON', l: 'LOST', n: 'NO_BID', t: 'TIMED_OUT' }
 const DAY_MS = 86_400_000

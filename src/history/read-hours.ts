@@ -80,7 +80,9 @@ function tooManyHours(supplyHours: number): HistoryError {
 
 const SUPPLY_SUMS = Prisma.sql`
   sum(requests)::float8 AS requests, sum(sold)::float8 AS sold, sum(bids)::float8 AS bids,
-  sum(no_bids)::float8 AS no_bids, sum(timeouts)::float8 AS timeouts, sum(revenue_micros)::float8 AS revenue_micros`
+  sum(no_bids)::float8 AS no_bids, sum(timeouts)::float8 AS timeouts, sum(errors)::float8 AS errors,
+  sum(skipped)::float8 AS skipped, sum(revenue_micros)::float8 AS revenue_micros`
 const BIDDER_SUMS = Prisma.sql`
   sum(asked)::float8 AS requests, sum(wins)::float8 AS sold, sum(wins + losses)::float8 AS bids,
-  sum(no_bids)::float8 AS no_bids, sum(timeouts)::float8 AS timeouts, sum(revenue_micros)::float8 AS revenue_micros`
+  sum(no_bids)::float8 AS no_bids, sum(timeouts)::float8 AS timeouts, sum(errors)::float8 AS errors,
+  sum(skipped)::float8 AS skipped, sum(revenue_micros)::float8 AS revenue_micros`

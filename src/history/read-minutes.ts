@@ -61,15 +61,16 @@ function tooManyAuctions(auctions: number): HistoryError {
 /** "char" is compared as such: as text it would be converted for each. */
 const AUCTION_SUMS = Prisma.sql`
   count(*)::float8 AS requests, count(winner_id)::float8 AS sold,
-  sum(cardinality(outcomes) - ${occurrences('n')} - ${occurrences('t')})::float8 AS bids,
+  sum(${occurrences('w')} + ${occurrences('l')})::float8 AS bids,
   sum(${occurrences('n')})::float8 AS no_bids, sum(${occurrences('t')})::float8 AS timeouts,
+  sum(${occurrences('e')})::float8 AS errors, sum(${occurrences('s')})::float8 AS skipped,
   sum(price_micros)::float8 AS revenue_micros`
 const RESPONSES = Prisma.raw(
   `${JOIN_BIDDER_SETS} CROSS JOIN LATERAL unnest(${BIDDER_IDS}, outcomes) AS response (bidder_id, outcome)`,
 )
 const BIDDER_SUMS = Prisma.sql`
-  count(*)::float8 AS requests, ${count('w')} AS sold, ${count('w', 'l')} AS bids, ${count('n')} AS no_bids,
-  ${count('t')} AS timeouts,
+  ${count('w', 'l', 'n', 't', 'e')} AS requests, ${count('w')} AS sold, ${count('w', 'l')} AS bids, ${count('n')} AS no_bids,
+  ${count('t')} AS timeouts, ${count('e')} AS errors, ${count('s')} AS skipped,
   coalesce(sum(price_micros) FILTER (WHERE outcome = 'w'::"char"), 0)::float8 AS revenue_micros`
 
 function occurrences(outcome: string): Prisma.Sql {

@@ -34,7 +34,8 @@ export async function readTotalsOf(prisma: PrismaClient, supplyIds: readonly str
   }
   const bidders = await prisma.$queryRaw<BidderRow[]>`
     SELECT supply_id, country, bidder_id, sum(wins)::float8 AS wins, sum(losses)::float8 AS losses,
-      sum(no_bids)::float8 AS no_bids, sum(timeouts)::float8 AS timeouts, sum(revenue_micros)::float8 AS revenue_micros
+      sum(no_bids)::float8 AS no_bids, sum(timeouts)::float8 AS timeouts, sum(errors)::float8 AS errors,
+      sum(skipped)::float8 AS skipped, sum(revenue_micros)::float8 AS revenue_micros
     FROM bidder_stats_hourly WHERE supply_id = ANY(${supplyIds})
     GROUP BY supply_id, country, bidder_id ORDER BY supply_id, country, bidder_id`
   for (const { supply_id, bidder_id, no_bids, revenue_micros, ...counters } of bidders) {
@@ -42,9 +43,6 @@ export async function readTotalsOf(prisma: PrismaClient, supplyIds: readonly str
       ...counters,
       bidderId: bidder_id,
       noBids: no_bids,
-      // The log does not count them yet.
-      errors: 0,
-      skipped: 0,
       revenueMicros: revenue_micros,
     })
   }
@@ -65,6 +63,8 @@ interface BidderRow {
   readonly losses: number
   readonly no_bids: number
   readonly timeouts: number
+  readonly errors: number
+  readonly skipped: number
   readonly revenue_micros: number
 }
 

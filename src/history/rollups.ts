@@ -33,16 +33,21 @@ export interface SupplyRow extends Key {
   bids: number
   noBids: number
   timeouts: number
+  errors: number
+  skipped: number
   revenueMicros: number
 }
 
 export interface BidderRow extends Key {
   readonly bidderId: string
+  /** Auctions but those in which it was skipped. */
   asked: number
   wins: number
   losses: number
   noBids: number
   timeouts: number
+  errors: number
+  skipped: number
   revenueMicros: number
   bidsMicros: number
 }
@@ -136,6 +141,11 @@ interface SupplyRollup {
 }
 
 function count(supply: SupplyRow, bidder: BidderRow, outcome: number, bidMicros: number, priceMicros: number): void {
+  if (outcome === OUTCOME_CODES.SKIPPED) {
+    bidder.skipped += 1
+    supply.skipped += 1
+    return
+  }
   bidder.asked += 1
   if (outcome === OUTCOME_CODES.NO_BID) {
     bidder.noBids += 1
@@ -145,6 +155,11 @@ function count(supply: SupplyRow, bidder: BidderRow, outcome: number, bidMicros:
   if (outcome === OUTCOME_CODES.TIMED_OUT) {
     bidder.timeouts += 1
     supply.timeouts += 1
+    return
+  }
+  if (outcome === OUTCOME_CODES.ERROR) {
+    bidder.errors += 1
+    supply.errors += 1
     return
   }
   bidder.bidsMicros += bidMicros
@@ -160,8 +175,27 @@ function count(supply: SupplyRow, bidder: BidderRow, outcome: number, bidMicros:
 }
 
 /** What a row of either kind counts. */
-export const SUPPLY_COUNTERS = ['requests', 'sold', 'bids', 'noBids', 'timeouts', 'revenueMicros'] as const
-export const BIDDER_COUNTERS = ['asked', 'wins', 'losses', 'noBids', 'timeouts', 'revenueMicros', 'bidsMicros'] as const
+export const SUPPLY_COUNTERS = [
+  'requests',
+  'sold',
+  'bids',
+  'noBids',
+  'timeouts',
+  'errors',
+  'skipped',
+  'revenueMicros',
+] as const
+export const BIDDER_COUNTERS = [
+  'asked',
+  'wins',
+  'losses',
+  'noBids',
+  'timeouts',
+  'errors',
+  'skipped',
+  'revenueMicros',
+  'bidsMicros',
+] as const
 
 function addSupply(target: SupplyRow, row: SupplyRow): void {
   for (const counter of SUPPLY_COUNTERS) target[counter] += row[counter]
@@ -172,12 +206,13 @@ function addBidder(target: BidderRow, row: BidderRow): void {
 }
 
 function supplyRow(hour: number, supplyId: string, country: string): SupplyRow {
-  return { hour, supplyId, country, requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
+  const counters = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, errors: 0, skipped: 0, revenueMicros: 0 }
+  return { hour, supplyId, country, ...counters }
 }
 
 function bidderRow(hour: number, supplyId: string, bidderId: string, country: string): BidderRow {
-  const counters = { asked: 0, wins: 0, losses: 0, noBids: 0, timeouts: 0, revenueMicros: 0, bidsMicros: 0 }
-  return { hour, supplyId, bidderId, country, ...counters }
+  const outcomes = { wins: 0, losses: 0, noBids: 0, timeouts: 0, errors: 0, skipped: 0 }
+  return { hour, supplyId, bidderId, country, asked: 0, ...outcomes, revenueMicros: 0, bidsMicros: 0 }
 }
 
 function madeIn<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {

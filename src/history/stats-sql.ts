@@ -35,6 +35,8 @@ export interface BucketRow {
   readonly bids: number
   readonly no_bids: number
   readonly timeouts: number
+  readonly errors: number
+  readonly skipped: number
   readonly revenue_micros: number
 }
 
@@ -49,6 +51,8 @@ export function toBucket(row: BucketRow): StatsBucket {
     bids: row.bids,
     noBids: row.no_bids,
     timeouts: row.timeouts,
+    errors: row.errors,
+    skipped: row.skipped,
     revenueMicros: row.revenue_micros,
   }
 }

@@ -166,6 +166,9 @@ export interface StatsBucket {
   readonly bids: number
   readonly noBids: number
   readonly timeouts: number
+  readonly errors: number
+  /** Of a bidder, auctions that would have asked it. */
+  readonly skipped: number
   readonly revenueMicros: number
 }
 

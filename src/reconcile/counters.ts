@@ -88,12 +88,14 @@ function fieldsOfTotals(totals: SupplyTotals | undefined): Map<string, number> {
 
 function addBidder(
   fields: Map<string, number>,
-  { bidderId, wins, losses, noBids, timeouts, revenueMicros }: SupplyStats['bidders'][number],
+  { bidderId, wins, losses, noBids, timeouts, errors, skipped, revenueMicros }: SupplyStats['bidders'][number],
 ): void {
   add(fields, `bidder:${bidderId}:wins`, wins)
   add(fields, `bidder:${bidderId}:losses`, losses)
   add(fields, `bidder:${bidderId}:no_bids`, noBids)
   add(fields, `bidder:${bidderId}:timeouts`, timeouts)
+  add(fields, `bidder:${bidderId}:errors`, errors)
+  add(fields, `bidder:${bidderId}:skipped`, skipped)
   add(fields, `bidder:${bidderId}:revenue_micros`, revenueMicros)
 }
 

@@ -12,8 +12,18 @@ export interface StatsTable {
   readonly sourceName: string
 }
 
-const SUPPLY_COUNTERS = ['requests', 'sold', 'bids', 'no_bids', 'timeouts', 'revenue_micros']
-const BIDDER_COUNTERS = ['asked', 'wins', 'losses', 'no_bids', 'timeouts', 'revenue_micros', 'bids_micros']
+const SUPPLY_COUNTERS = ['requests', 'sold', 'bids', 'no_bids', 'timeouts', 'errors', 'skipped', 'revenue_micros']
+const BIDDER_COUNTERS = [
+  'asked',
+  'wins',
+  'losses',
+  'no_bids',
+  'timeouts',
+  'errors',
+  'skipped',
+  'revenue_micros',
+  'bids_micros',
+]
 
 const HOUR = `date_trunc('hour', started_at, 'UTC')`
 /** Hours of which rows were given up are known by their statistics alone. */
@@ -31,7 +41,9 @@ export const STATS_TABLES: readonly StatsTable[] = [
       SELECT ${HOUR} AS hour, supply_id, country, count(*) AS requests, count(winner_id) AS sold,
         sum(cardinality(array_positions(outcomes, 'w')) + cardinality(array_positions(outcomes, 'l'))) AS bids,
         sum(cardinality(array_positions(outcomes, 'n'))) AS no_bids,
-        sum(cardinality(array_positions(outcomes, 't'))) AS timeouts, sum(price_micros) AS revenue_micros
+        sum(cardinality(array_positions(outcomes, 't'))) AS timeouts,
+        sum(cardinality(array_positions(outcomes, 'e'))) AS errors,
+        sum(cardinality(array_positions(outcomes, 's'))) AS skipped, sum(price_micros) AS revenue_micros
       FROM auction_log WHERE ${LOGGED} GROUP BY 1, 2, 3`,
   },
   {
@@ -41,9 +53,11 @@ export const STATS_TABLES: readonly StatsTable[] = [
     counters: BIDDER_COUNTERS,
     sourceName: 'auction_log',
     source: `
-      SELECT ${HOUR} AS hour, supply_id, bidder_id, max(country) AS country, count(*) AS asked,
-        count(*) FILTER (WHERE outcome = 'w') AS wins, count(*) FILTER (WHERE outcome = 'l') AS losses,
+      SELECT ${HOUR} AS hour, supply_id, bidder_id, max(country) AS country,
+        count(*) FILTER (WHERE outcome <> 's') AS asked, count(*) FILTER (WHERE outcome = 'w') AS wins,
+        count(*) FILTER (WHERE outcome = 'l') AS losses,
         count(*) FILTER (WHERE outcome = 'n') AS no_bids, count(*) FILTER (WHERE outcome = 't') AS timeouts,
+        count(*) FILTER (WHERE outcome = 'e') AS errors, count(*) FILTER (WHERE outcome = 's') AS skipped,
         coalesce(sum(price_micros) FILTER (WHERE outcome = 'w'), 0) AS revenue_micros,
         coalesce(sum(bid_micros), 0) AS bids_micros
       FROM auction_log ${JOIN_BIDDER_SETS}, unnest(${BIDDER_IDS}, outcomes, prices_micros) AS response (bidder_id, outcome, bid_micros)

@@ -174,11 +174,22 @@ describe('auctions', () => {
 })
 
 describe('statsHistory', () => {
-  const BUCKET = 'start supplyId bidderId country requests sold bids noBids timeouts revenue averagePrice'
+  const BUCKET =
+    'start supplyId bidderId country requests sold bids noBids timeouts errors skipped revenue averagePrice'
   type Bucket = Readonly<Record<string, string | number | null>>
   const history = async (args: string) =>
     (await dataOf<{ statsHistory: Bucket[] }>(app.graphql, `{ statsHistory(${args}) { ${BUCKET} } }`)).statsHistory
-  const NONE = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, revenue: 0, averagePrice: null }
+  const NONE = {
+    requests: 0,
+    sold: 0,
+    bids: 0,
+    noBids: 0,
+    timeouts: 0,
+    errors: 0,
+    skipped: 0,
+    revenue: 0,
+    averagePrice: null,
+  }
   const ALL = { supplyId: null, bidderId: null, country: null }
 
   it('should give every hour of a day, those without a request as zeros', async () => {
@@ -188,7 +199,17 @@ describe('statsHistory', () => {
         start: `2026-03-10T${String(hour).padStart(2, '0')}:00:00.000Z`,
         ...ALL,
         ...(hour === 11
-          ? { requests: 30, sold: 10, bids: 20, noBids: 30, timeouts: 10, revenue: 2.3, averagePrice: 0.23 }
+          ? {
+              requests: 30,
+              sold: 10,
+              bids: 20,
+              noBids: 30,
+              timeouts: 10,
+              errors: 0,
+              skipped: 0,
+              revenue: 2.3,
+              averagePrice: 0.23,
+            }
           : NONE),
       })),
     )
@@ -203,7 +224,17 @@ describe('statsHistory', () => {
         ...ALL,
         supplyId: 'supply1',
         country: 'US',
-        ...{ requests: 10, sold: 10, bids: 20, noBids: 10, timeouts: 10, revenue: 2.3, averagePrice: 0.23 },
+        ...{
+          requests: 10,
+          sold: 10,
+          bids: 20,
+          noBids: 10,
+          timeouts: 10,
+          errors: 0,
+          skipped: 0,
+          revenue: 2.3,
+          averagePrice: 0.23,
+        },
       },
       { start, ...ALL, supplyId: 'supply2', country: 'GB', ...NONE, requests: 20, noBids: 20 },
     ])

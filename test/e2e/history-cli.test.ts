@@ -42,10 +42,10 @@ describe('auction history, beside a service on the same data folder', () => {
   it('should print a table of all supplies, or of those that are named', async () => {
     const lines = (await runAuctionCommand(['history', ...RANGE], env)).split('\n')
     expect(lines.map((line) => line.trim().replaceAll(/ {2,}/g, ' | '))).toEqual([
-      'hour (UTC) | requests | sold | bids | no bids | timeouts | revenue | price',
-      '2026-03-10 10:00 | 0 | 0 | 0 | 0 | 0 | 0.00 | -',
-      '2026-03-10 11:00 | 2 | 1 | 1 | 2 | 1 | 0.23 | 0.23',
-      'all | 2 | 1 | 1 | 2 | 1 | 0.23 | 0.23',
+      'hour (UTC) | requests | sold | bids | no bids | timeouts | errors | skipped | revenue | price',
+      '2026-03-10 10:00 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0.00 | -',
+      '2026-03-10 11:00 | 2 | 1 | 1 | 2 | 1 | 0 | 0 | 0.23 | 0.23',
+      'all | 2 | 1 | 1 | 2 | 1 | 0 | 0 | 0.23 | 0.23',
       '',
     ])
     const both = await runAuctionCommand(['history', '--supply=sport', ...RANGE, '--supply', 'news'], env)
@@ -56,7 +56,7 @@ describe('auction history, beside a service on the same data folder', () => {
 
   it('should print the last 24 hours where no range is given', async () => {
     const lines = (await runAuctionCommand(['history', '--csv'], env)).trim().split('\n')
-    expect(lines[0]).toBe('start,requests,sold,bids,no_bids,timeouts,revenue,average_price')
+    expect(lines[0]).toBe('start,requests,sold,bids,no_bids,timeouts,errors,skipped,revenue,average_price')
     expect(lines).toHaveLength(25)
     const last = Date.parse(lines.at(-1)?.split(',')[0] ?? '')
     expect(Date.now() - last).toBeLessThan(2 * 3_600_000)
@@ -68,7 +68,17 @@ describe('auction history, beside a service on the same data folder', () => {
     expect(buckets).toHaveLength(120)
     expect(buckets[70]).toEqual({
       start: '2026-03-10T11:10:00.000Z',
-      ...{ requests: 1, sold: 1, bids: 1, noBids: 1, timeouts: 1, revenue: 0.23, averagePrice: 0.23 },
+      ...{
+        requests: 1,
+        sold: 1,
+        bids: 1,
+        noBids: 1,
+        timeouts: 1,
+        errors: 0,
+        skipped: 0,
+        revenue: 0.23,
+        averagePrice: 0.23,
+      },
     })
   })
 

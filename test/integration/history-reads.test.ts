@@ -16,8 +16,10 @@ const AUCTIONS = [
     bolt: ['LOST', 230_001],
     crux: ['NO_BID'],
     dune: ['TIMED_OUT'],
+    flux: ['ERROR'],
+    glow: ['SKIPPED'],
   }),
-  loggedAuction('2026-03-10T11:30:00.000Z', 'news', 'US', { acme: ['NO_BID'], bolt: ['TIMED_OUT'] }),
+  loggedAuction('2026-03-10T11:30:00.000Z', 'news', 'US', { acme: ['NO_BID'], bolt: ['TIMED_OUT'], glow: ['ERROR'] }),
   loggedAuction('2026-03-10T11:30:00.000Z', 'sport', 'GB', { echo: ['WON', 2 ** 52] }),
   loggedAuction('2026-03-10T11:30:00.000Z', 'sport', 'US', { bolt: ['WON', 1] }),
   loggedAuction('2026-03-10T00:00:00.000Z', 'news', 'GB'),
@@ -138,7 +140,7 @@ describe.each(STORES)('the log read from $store', ({ open, available }) => {
   })
 
   const HOUR_OF_NOON = { fromMs: at('2026-03-10T11:00:00Z'), toMs: at('2026-03-10T12:00:00Z') }
-  const NONE = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, revenueMicros: 0 }
+  const NONE = { requests: 0, sold: 0, bids: 0, noBids: 0, timeouts: 0, errors: 0, skipped: 0, revenueMicros: 0 }
 
   async function buckets(question: Partial<StatsQuestion>) {
     const all = await readBuckets(history, { ...HOUR_OF_NOON, granularity: 'HOUR', groupBy: [], ...question })
@@ -147,9 +149,27 @@ describe.each(STORES)('the log read from $store', ({ open, available }) => {
 
   it.runIf(available)('should add up an hour, exactly', async () => {
     const start = '2026-03-10T11:00'
-    const all = { requests: 4, sold: 3, bids: 4, noBids: 2, timeouts: 2, revenueMicros: 2 ** 52 + 230_001 }
-    const news = { requests: 2, sold: 1, bids: 2, noBids: 2, timeouts: 2, revenueMicros: 230_000 }
-    const sport = { requests: 2, sold: 2, bids: 2, noBids: 0, timeouts: 0, revenueMicros: 2 ** 52 + 1 }
+    const all = {
+      requests: 4,
+      sold: 3,
+      bids: 4,
+      noBids: 2,
+      timeouts: 2,
+      errors: 2,
+      skipped: 1,
+      revenueMicros: 2 ** 52 + 230_001,
+    }
+    const news = {
+      requests: 2,
+      sold: 1,
+      bids: 2,
+      noBids: 2,
+      timeouts: 2,
+      errors: 2,
+      skipped: 1,
+      revenueMicros: 230_000,
+    }
+    const sport = { ...NONE, requests: 2, sold: 2, bids: 2, revenueMicros: 2 ** 52 + 1 }
     expect(await buckets({})).toEqual([{ start, ...all }])
     expect(await buckets({ supplyIds: ['news'] })).toEqual([{ start, ...news }])
     expect(await buckets({ groupBy: ['SUPPLY'] })).toEqual([
@@ -165,6 +185,8 @@ describe.each(STORES)('the log read from $store', ({ open, available }) => {
       { start, bidderId: 'bolt', ...NONE, requests: 2, bids: 1, timeouts: 1 },
       { start, bidderId: 'crux', ...NONE, requests: 1, noBids: 1 },
       { start, bidderId: 'dune', ...NONE, requests: 1, timeouts: 1 },
+      { start, bidderId: 'flux', ...NONE, requests: 1, errors: 1 },
+      { start, bidderId: 'glow', ...NONE, requests: 1, errors: 1, skipped: 1 },
     ])
     expect(await buckets({ bidderIds: ['bolt', 'echo'] })).toEqual([
       { start, ...NONE, requests: 4, sold: 2, bids: 3, timeouts: 1, revenueMicros: 2 ** 52 + 1 },

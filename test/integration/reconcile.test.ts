@@ -24,8 +24,10 @@ const AUCTIONS = [
     acme: ['WON', 230_000],
     bolt: ['LOST', 5],
     crux: ['NO_BID'],
+    dune: ['ERROR'],
+    echo: ['SKIPPED'],
   }),
-  loggedAuction('2026-03-10T11:30:00.000Z', 'news', 'US', { acme: ['NO_BID'], bolt: ['TIMED_OUT'] }),
+  loggedAuction('2026-03-10T11:30:00.000Z', 'news', 'US', { acme: ['NO_BID'], bolt: ['TIMED_OUT'], dune: ['ERROR'] }),
   loggedAuction('2026-03-09T23:59:59.999Z', 'news', 'GB'),
   loggedAuction('2026-03-09T22:00:00.000Z', 'sport:{a}', 'US', { bolt: ['WON', 2 ** 40 + 1] }),
 ]
@@ -101,12 +103,20 @@ describe.runIf(hasPostgres && hasRedis)('reconcile', () => {
       '2026-03-10T11:00Z news bolt: bids_micros 5 in auction_log, 6 in bidder_stats_hourly',
     ],
     [
+      `UPDATE bidder_stats_hourly SET errors = errors + 1, skipped = 0 WHERE bidder_id = 'echo'`,
+      '2026-03-10T11:00Z news echo: errors 0 in auction_log, 1 in bidder_stats_hourly; skipped 1 in auction_log, 0 in bidder_stats_hourly',
+    ],
+    [
+      `UPDATE supply_stats_hourly SET errors = 0, skipped = 5 WHERE hour = '2026-03-10T11:00Z'`,
+      '2026-03-10T11:00Z news US: errors 2 in auction_log, 0 in supply_stats_hourly; skipped 1 in auction_log, 5 in supply_stats_hourly',
+    ],
+    [
       `UPDATE exchange_stats_hourly SET sold = 7 WHERE hour = '2026-03-10T11:00Z'`,
       '2026-03-10T11:00Z US: sold 1 in supply_stats_hourly, 7 in exchange_stats_hourly',
     ],
     [
-      `INSERT INTO exchange_bidder_stats_hourly VALUES ('2026-03-10T11:00Z', 'dune', 'US', 1, 1, 0, 0, 0, 3, 3)`,
-      /^2026-03-10T11:00Z dune: asked none in bidder_stats_hourly, 1 in exchange_bidder_stats_hourly/,
+      `INSERT INTO exchange_bidder_stats_hourly VALUES ('2026-03-10T11:00Z', 'flux', 'US', 1, 1, 0, 0, 0, 3, 3)`,
+      /^2026-03-10T11:00Z flux: asked none in bidder_stats_hourly, 1 in exchange_bidder_stats_hourly/,
     ],
     [
       `DELETE FROM auction_log WHERE country = 'GB'`,
@@ -149,15 +159,17 @@ describe.runIf(hasPostgres && hasRedis)('reconcile', () => {
   it('should find, and mend, counters that differ, whichever has more', async () => {
     await redis.command('hincrby', 'stats:{news}', 'bidder:acme:wins', '3')
     await redis.command('hincrby', 'stats:{sport:%7Ba%7D}', 'bidder:bolt:revenue_micros', '-1')
+    await redis.command('hdel', 'stats:{news}', 'bidder:dune:errors')
     await redis.command('hset', 'stats:{none}', 'total_reqs', '2')
     await redis.command('zadd', 'stats-supply-ids', '0', 'none')
     const expected = [
       'news bidder:acme:wins: 4 counted, 1 in the statistics of all hours',
+      'news bidder:dune:errors: 0 counted, 2 in the statistics of all hours',
       'none total_reqs: 2 counted, 0 in the statistics of all hours',
       `sport:{a} bidder:bolt:revenue_micros: ${2 ** 40} counted, ${2 ** 40 + 1} in the statistics of all hours`,
     ]
     expect(await run()).toEqual(expected)
-    expect((await run({ repair: true })).filter((line) => line.startsWith('repaired'))).toHaveLength(3)
+    expect((await run({ repair: true })).filter((line) => line.startsWith('repaired'))).toHaveLength(4)
     expect(await run()).toEqual([])
   })
 

@@ -40,7 +40,7 @@ export const arbitraryAuction: fc.Arbitrary<Auction> = fc
     bidderIds: fc.uniqueArray(arbitraryId(), { maxLength: 12 }),
     answers: fc.infiniteStream(
       fc.record({
-        outcome: fc.constantFrom<Exclude<BidderOutcome, 'WON'>>('LOST', 'NO_BID', 'TIMED_OUT'),
+        outcome: fc.constantFrom<Exclude<BidderOutcome, 'WON'>>('LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'),
         micros: arbitraryMicros(),
         latencyMs: fc.option(fc.float({ min: 0, max: 5000, noNaN: true })),
       }),
@@ -88,9 +88,9 @@ export function randomAuctions(
     const country = ['US', 'GB'][next(2)] ?? ''
     const asked = bidderIds.filter((_, index) => index % 2 === (country === 'US' ? 0 : 1))
     const responses = asked.slice(0, next(asked.length + 1)).map((bidderId): BidderResponse => {
-      const outcome = (['LOST', 'NO_BID', 'TIMED_OUT'] as const)[next(3)] ?? 'LOST'
+      const outcome = (['LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'] as const)[next(5)] ?? 'LOST'
       // What a REAL holds exactly.
-      const latencyMs = outcome === 'TIMED_OUT' ? null : next(2000) / 8
+      const latencyMs = outcome === 'TIMED_OUT' || outcome === 'SKIPPED' ? null : next(2000) / 8
       return { bidderId, outcome, priceMicros: outcome === 'LOST' ? 1 + next(1_000_000) : null, latencyMs }
     })
     const winner = responses.find(({ outcome }) => outcome === 'LOST')

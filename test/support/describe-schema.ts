@@ -22,7 +22,8 @@ export async function describeSchema(url: string): Promise<unknown> {
   )
   const other = await query(
     url,
-    `SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('r', 'i')`,
+    `SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('r', 'i')
+     ORDER BY 1`,
   )
   return { columns, indexes, constraints, other }
 }

@@ -13,7 +13,8 @@ export async function expectAgreement(prisma: PrismaClient, stats: StatsStore, {
   )
   const bidders = await prisma.$queryRaw<Record<string, unknown>[]>`
     SELECT supply_id AS "supplyId", bidder_id AS "bidderId", sum(wins)::float8 AS wins, sum(losses)::float8 AS losses,
-      sum(no_bids)::float8 AS "noBids", sum(timeouts)::float8 AS timeouts, sum(revenue_micros)::float8 AS "revenueMicros"
+      sum(no_bids)::float8 AS "noBids", sum(timeouts)::float8 AS timeouts, sum(errors)::float8 AS errors,
+      sum(skipped)::float8 AS skipped, sum(revenue_micros)::float8 AS "revenueMicros"
     FROM bidder_stats_hourly GROUP BY 1, 2 ORDER BY supply_id COLLATE "C", bidder_id COLLATE "C"`
   expect(bidders).toEqual(
     counted.flatMap(({ supplyId, bidders }) => bidders.map((bidder) => ({ supplyId, ...bidder }))),

@@ -111,7 +111,9 @@ export async function openShipping({
 function auctionOf(index: number, supplies: number): Auction {
   const answerOf = (bidder: number): readonly [BidderOutcome, number?] => {
     const outcome =
-      bidder === 0 && index % 2 === 0 ? 'WON' : (['LOST', 'NO_BID', 'TIMED_OUT'] as const)[(index + bidder) % 3]
+      bidder === 0 && index % 2 === 0
+        ? 'WON'
+        : (['LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'] as const)[(index + bidder) % 5]
     return outcome === 'WON' || outcome === 'LOST' ? [outcome, 1 + index * 3] : [outcome ?? 'NO_BID']
   }
   const answers = { a: answerOf(0), b: answerOf(1), c: answerOf(2) }

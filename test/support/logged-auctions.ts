@@ -94,6 +94,8 @@ export async function readAuctions(path: string): Promise<LoggedAuction[]> {
 function respond(bidderId: string, random: Random): BidderResponse {
   const latencyMs = random() < 0.05 ? null : Math.floor(random() * 30_000) / 100
   if (latencyMs === null || latencyMs > 200) return { bidderId, outcome: 'TIMED_OUT', priceMicros: null, latencyMs }
+  if (random() < 0.05) return { bidderId, outcome: 'SKIPPED', priceMicros: null, latencyMs: null }
+  if (random() < 0.1) return { bidderId, outcome: 'ERROR', priceMicros: null, latencyMs }
   if (random() < 0.3) return { bidderId, outcome: 'NO_BID', priceMicros: null, latencyMs }
   return { bidderId, outcome: 'LOST', priceMicros: (1 + Math.floor(random() * 100)) * 10_000, latencyMs }
 }

@@ -22,7 +22,7 @@ export function loggedAuction(
     bidderId,
     outcome,
     priceMicros,
-    latencyMs: outcome === 'TIMED_OUT' ? null : 12.5,
+    latencyMs: outcome === 'TIMED_OUT' || outcome === 'SKIPPED' ? null : 12.5,
   }))
   const winner = responses.find(({ outcome }) => outcome === 'WON')
   return {
@@ -61,8 +61,7 @@ const INSERT = `
   SELECT to_timestamp((a->>'startedAtMs')::float8 / 1000), (a->>'id')::uuid, a->>'supplyId', a->>'country',
     (a->>'tmaxMs')::int, a->>'winnerId', (a->>'priceMicros')::bigint, (a->>'durationMs')::real,
     ARRAY(SELECT r->>'bidderId' FROM jsonb_array_elements(a->'responses') AS r),
-    ARRAY(SELECT CASE r->>'outcome' WHEN 'WON' THEN 'w' WHEN 'LOST' THEN 'l' WHEN 'NO_BID' THEN 'n' ELSE 't' END::"char"
-      FROM jsonb_array_elements(a->'responses') AS r),
+    ARRAY(SELECT lower(left(r->>'outcome', 1))::"char" FROM jsonb_array_elements(a->'responses') AS r),
     ARRAY(SELECT (r->>'priceMicros')::bigint FROM jsonb_array_elements(a->'responses') AS r),
     ARRAY(SELECT (r->>'latencyMs')::real FROM jsonb_array_elements(a->'responses') AS r)
   FROM jsonb_array_elements($1::jsonb) AS a`
@@ -79,10 +78,13 @@ const HOUR = `date_trunc('hour', started_at, 'UTC')`
 const SUPPLY_COUNTS = `count(*), count(winner_id),
   sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o IN ('w', 'l'))),
   sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o = 'n')),
-  sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o = 't')), sum(price_micros)`
-const BIDDER_COUNTS = `min(country), count(*), count(*) FILTER (WHERE o = 'w'), count(*) FILTER (WHERE o = 'l'),
+  sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o = 't')), sum(price_micros),
+  sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o = 'e')),
+  sum((SELECT count(*) FROM unnest(outcomes) AS o WHERE o = 's'))`
+const BIDDER_COUNTS = `min(country), count(*) FILTER (WHERE o <> 's'), count(*) FILTER (WHERE o = 'w'), count(*) FILTER (WHERE o = 'l'),
   count(*) FILTER (WHERE o = 'n'), count(*) FILTER (WHERE o = 't'),
-  coalesce(sum(price_micros) FILTER (WHERE o = 'w'), 0), coalesce(sum(p), 0)`
+  coalesce(sum(price_micros) FILTER (WHERE o = 'w'), 0), coalesce(sum(p), 0),
+  count(*) FILTER (WHERE o = 'e'), count(*) FILTER (WHERE o = 's')`
 const RESPONSES = `auction_log LEFT JOIN auction_log_bidder_sets USING (bidder_set_id),
   unnest(coalesce(bidder_ids, member_ids), outcomes, prices_micros) AS r (b, o, p)`
 /** The statistics of each hour, by table, as the rows have them. */

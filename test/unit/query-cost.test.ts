@@ -30,7 +30,7 @@ function fragments(times: number, levels: number): string {
 }
 
 const RECEIPT = `id supplyId country tmax winnerId price responses { bidderId outcome price latencyMs } startedAt durationMs`
-const BUCKET = `__typename start supplyId bidderId country requests sold bids noBids timeouts revenue averagePrice`
+const BUCKET = `__typename start supplyId bidderId country requests sold bids noBids timeouts errors skipped revenue averagePrice`
 const TO_DAY = 'to: "2026-12-31T00:00:00Z", granularity: DAY'
 const YEAR = 'from: "2026-01-01T00:00:00Z", to: "2026-12-31T00:00:00Z", granularity: DAY'
 
@@ -48,7 +48,7 @@ describe('the cost of a query', () => {
     ['bidders with their supplies', '{ bidders(first: 99) { nodes { id supplies(first: 100) { nodes { id } } } } }'],
     [
       'a whole page of statistics',
-      '{ stats { id totalRequests requestsPerCountry { country requests } bidders { bidderId wins losses noBids timeouts totalRevenue } } }',
+      '{ stats { id totalRequests requestsPerCountry { country requests } bidders { bidderId wins losses noBids timeouts errors skipped totalRevenue } } }',
     ],
     ['few supplies named', `{ ${aliases(15, 'stats(supplyIds: ["a", "b"]) { id }')} }`],
     [
@@ -107,7 +107,7 @@ describe('the cost of a query', () => {
   it.each([
     [
       'two whole pages of statistics',
-      `{ ${aliases(2, 'stats { id requestsPerCountry { country } bidders { wins losses noBids timeouts totalRevenue } }')} }`,
+      `{ ${aliases(2, 'stats { id requestsPerCountry { country } bidders { wins losses noBids timeouts errors skipped totalRevenue } }')} }`,
     ],
     [
       'a whole history of any size with fields that come again',
@@ -119,7 +119,7 @@ describe('the cost of a query', () => {
     ],
   ])('should refuse %s for its values, at once', (_name, query) => {
     expect(messagesOf(query)).toContainEqual(
-      expect.stringMatching(/^This operation may return .* values of at most 125000:/),
+      expect.stringMatching(/^This operation may return .* values of at most 145000:/),
     )
   })
 

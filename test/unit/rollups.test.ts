@@ -35,6 +35,8 @@ function supplyRows(auctions: readonly Auction[], isOfAll = false): SupplyRow[] 
       bids: outcomes(group, 'WON', 'LOST'),
       noBids: outcomes(group, 'NO_BID'),
       timeouts: outcomes(group, 'TIMED_OUT'),
+      errors: outcomes(group, 'ERROR'),
+      skipped: outcomes(group, 'SKIPPED'),
       revenueMicros: sum(group.map(({ priceMicros }) => priceMicros)),
     }),
   )
@@ -54,11 +56,13 @@ function bidderRows(auctions: readonly Auction[], isOfAll = false): BidderRow[] 
       supplyId: isOfAll ? '' : auction.supplyId,
       bidderId: response.bidderId,
       country: auction.country,
-      asked: group.length,
+      asked: group.length - of('SKIPPED').length,
       wins: of('WON').length,
       losses: of('LOST').length,
       noBids: of('NO_BID').length,
       timeouts: of('TIMED_OUT').length,
+      errors: of('ERROR').length,
+      skipped: of('SKIPPED').length,
       revenueMicros: sum(of('WON').map((each) => each.auction.priceMicros)),
       bidsMicros: sum(group.map((each) => each.response.priceMicros)),
     }

@@ -34,6 +34,11 @@ const StatsBucketType = builder.objectRef<StatsBucket>('StatsBucket').implement(
     bids: t.expose('bids', { type: 'SafeInt' }),
     noBids: t.expose('noBids', { type: 'SafeInt' }),
     timeouts: t.expose('timeouts', { type: 'SafeInt' }),
+    errors: t.expose('errors', { type: 'SafeInt' }),
+    skipped: t.expose('skipped', {
+      type: 'SafeInt',
+      description: 'Bidders that were not asked, as they could not be.',
+    }),
     revenue: t.float({ resolve: ({ revenueMicros }) => toUnits(revenueMicros) }),
     averagePrice: t.float({
       nullable: true,

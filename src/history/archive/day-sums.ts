@@ -74,6 +74,8 @@ const SUMS = {
   losses: outcome('l', 'LOST'),
   noBids: outcome('n', 'NO_BID'),
   timeouts: outcome('t', 'TIMED_OUT'),
+  errors: outcome('e', 'ERROR'),
+  skipped: outcome('s', 'SKIPPED'),
   bidsMicros: {
     sql: 'sum((SELECT sum(price) FROM unnest(prices_micros) AS price))',
     of: ({ responses }) => responses.reduce((sum, { priceMicros }) => sum + (priceMicros ?? 0), 0),

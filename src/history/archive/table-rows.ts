@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { BidderOutcome } from '../../bidders/types.ts'
 import { compareIds } from '../../id-order.ts'
 import { BIDDER_IDS, JOIN_BIDDER_SETS } from '../bidder-sets.ts'
+import { OUTCOMES } from '../packed-auction.ts'
 import type { LoggedAuction } from '../types.ts'
 
 /**
@@ -93,5 +94,3 @@ function toAuction(row: Row): LoggedAuction {
 function roundReal(ms: number): number {
   return Math.floor(Math.fround(ms) * 100 + 0.5) / 100
 }
-
-const OUTCOMES: Readonly<Record<string, BidderOutcome>> = { w: 'WON', l: 'LOST', n: 'NO_BID', t: 'TIMED_OUT' }
