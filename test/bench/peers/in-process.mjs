@@ -30,4 +30,9 @@ const frontDoor = createFrontDoor({ operations, services, admission: admitAll, o
 const yoga = createYogaServer({ schema, frontDoor, log, onUnexpected })
 const fastLane = createFastLane({ frontDoor, onUnexpected })
 const health = /** @type {import('../../../src/server/health.ts').Health} */ ({})
-createHttpServer({ yoga, fastLane, graphiql: createGraphiQL(services), health }).listen(config.port, config.host)
+/** Nobody asks it here. */
+const auctionEndpoint = () => {}
+createHttpServer({ yoga, fastLane, graphiql: createGraphiQL(services), auctionEndpoint, health }).listen(
+  config.port,
+  config.host,
+)
