@@ -6,8 +6,6 @@ export interface Rollups {
   add(bytes: Buffer, auction: PackedReader): void
   /** Counts all of these. */
   addAll(auctions: Pick<PackedAuctions, 'bytes'>): void
-  /** Counts everything that another has. */
-  merge(other: Rollups): void
   /** A row, to be added to; made where there is none yet. */
   supply(key: Key): SupplyRow
   bidder(key: Key & Pick<BidderRow, 'bidderId'>): BidderRow
@@ -100,10 +98,6 @@ export function createRollups(): Rollups {
     addAll(auctions) {
       const reader = readPacked(auctions)
       while (reader.next()) add(auctions.bytes, reader)
-    },
-    merge(other) {
-      for (const row of other.supplies()) addSupply(supply(row), row)
-      for (const row of other.bidders()) addBidder(bidder(row), row)
     },
     supply,
     bidder,

@@ -130,24 +130,4 @@ describe('createRollups', () => {
     expectSums(rollupsOf(both), both)
     expect(rollupsOf(both).exchange()).toHaveLength(2)
   })
-
-  it('should add up what was counted apart', () => {
-    fc.assert(
-      fc.property(auctions, auctions, (one, other) => {
-        const rollups = rollupsOf(one)
-        rollups.merge(rollupsOf(other))
-        expectSums(rollups, [...one, ...other])
-      }),
-    )
-  })
-
-  it('should leave what it merged as it was', () => {
-    const other = rollupsOf(randomAuctions(20, { seed: 2 }))
-    const before = structuredClone([other.supplies(), other.bidders()])
-    const rollups = createRollups()
-    rollups.merge(other)
-    rollups.merge(other)
-    rollups.merge(rollupsOf(randomAuctions(20)))
-    expect([other.supplies(), other.bidders()]).toEqual(before)
-  })
 })
