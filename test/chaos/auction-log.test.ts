@@ -32,7 +32,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
       WORKER: 'off',
       SIMULATED_LATENCY_FACTOR: '1.1',
     }
-    await prepareDatabase(env)
+    await prepareDatabase(env.DATABASE_URL)
     const instances = [await startInstance(env), await startInstance(env)]
     const workers = [startWorker(env), startWorker(env)]
     bed.own({ dispose: () => Promise.all([...instances, ...workers].map((process) => process.dispose())) })

@@ -57,16 +57,15 @@ describe.each([
     if (!isThere) return
     const folder = await bed.own(createTestFolder())
     const isEmbedded = database !== 'PostgreSQL'
+    const url = isEmbedded ? undefined : await createDatabase(await bed.own(startPostgres()))
     const env = {
-      ...(isEmbedded
-        ? { DATA_DIR: folder.path }
-        : { DATABASE_URL: await createDatabase(await bed.own(startPostgres())) }),
+      ...(url ? { DATABASE_URL: url } : { DATA_DIR: folder.path }),
       RATE_LIMIT_MAX: '1000000',
       SIMULATED_LATENCY_FACTOR: '0',
       LOG_LEVEL: 'warn',
     }
-    if (isEmbedded) await loadData(env, DATA)
-    else await prepareDatabase(env, DATA)
+    if (url) await prepareDatabase(url, DATA)
+    else await loadData(env, DATA)
     instance = await bed.own(startInstance(env))
     // Every supply is asked for in both countries, so that all of its bidders are in its statistics.
     await runEach(

@@ -38,7 +38,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, where Pos
     const postgres = await bed.own(startPostgres())
     const redis = await bed.own(startRedis())
     const env = { DATABASE_URL: await createDatabase(postgres), REDIS_URL: redis.url, LOG_LEVEL: 'warn' }
-    await prepareDatabase(env)
+    await prepareDatabase(env.DATABASE_URL)
     const instances = await Promise.all([bed.own(startInstance(env)), bed.own(startInstance(env))])
     await untilSettled(instances)
     return { postgres, env, instances }

@@ -174,7 +174,7 @@ describe.runIf(hasPostgres)('the auction log of a service with PostgreSQL', { ti
   async function open() {
     const postgres = await bed.own(startPostgres())
     const env = { ...QUICK, DATABASE_URL: await createDatabase(postgres), SHUTDOWN_TIMEOUT_MS: '1500' }
-    await prepareDatabase(env)
+    await prepareDatabase(env.DATABASE_URL)
     const service = await bed.own(startInstance(env))
     const load = { ...LOAD, supplyIds: SUPPLY_IDS, targets: [service.graphqlUrl] }
     return { postgres, url: env.DATABASE_URL, service, load }

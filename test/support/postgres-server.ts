@@ -1,14 +1,21 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { chownSync, readdirSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chownSync, existsSync, readdirSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePort } from './free-port.ts'
 
 const DEBIAN_VERSIONS = '/usr/lib/postgresql'
 const READY_TIMEOUT_MS = 15_000
+const POLL_MS = 20
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/auction-tests', import.meta.url))
+
+const run = promisify(execFile)
 
 /** A PostgreSQL cluster of a test's own, which it may stop. */
 export interface PostgresServer {
@@ -30,13 +37,9 @@ export async function startPostgres(): Promise<PostgresServer> {
   const port = await freePort()
   const url = `postgresql://postgres@127.0.0.1:${port}/postgres`
   const data = join(directory, 'data')
-  const run = promisify(execFile)
   let child: ChildProcess | undefined
   let frozen: number[] = []
-  await run(binary('initdb'), ['-D', data, '-U', 'postgres', '--auth', 'trust', '--no-sync'], {
-    ...user,
-    cwd: directory,
-  })
+  await run('cp', ['-a', await newCluster(), data])
 
   const server: PostgresServer = {
     url,
@@ -49,7 +52,10 @@ export async function startPostgres(): Promise<PostgresServer> {
           () => true,
           () => false,
         )
-      while (!(await isReady())) if (Date.now() > deadline) throw new Error('PostgreSQL did not start.')
+      while (!(await isReady())) {
+        if (Date.now() > deadline) throw new Error('PostgreSQL did not start.')
+        await delay(POLL_MS)
+      }
     },
     stop: async () => {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -76,6 +82,28 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
   await server.start()
   return server
+}
+
+/** A cluster that is new, to be copied: initdb makes it, which takes longer. It is kept, by its maker's version, for later. */
+async function newCluster(): Promise<string> {
+  const { stdout } = await run(binary('initdb'), ['--version'])
+  const original = join(CACHE, stdout.trim().replaceAll(/[^\w.]+/g, '-'))
+  if (!existsSync(original)) await makeCluster(original)
+  return original
+}
+
+async function makeCluster(original: string): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'auction-postgres-'))
+  const user = serverUser()
+  if (user) chownSync(directory, user.uid, user.gid)
+  const args = ['-D', join(directory, 'data'), '-U', 'postgres', '--auth', 'trust', '--no-sync']
+  await run(binary('initdb'), args, { ...user, cwd: directory })
+  const draft = `${original}.${randomUUID()}`
+  await mkdir(CACHE, { recursive: true })
+  await run('cp', ['-a', join(directory, 'data'), draft])
+  // Another test process may have been quicker.
+  await rename(draft, original).catch(() => rm(draft, { recursive: true }))
+  await rm(directory, { recursive: true })
 }
 
 /** PostgreSQL refuses to run as root: then it runs as Debian's user for it. */

@@ -3,6 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { expect, vi } from 'vitest'
+import { parseDataFile } from '../../src/catalog/data-file.ts'
+import { LOAD_TIMEOUT_MS } from '../../src/catalog/load.ts'
+import { loadByCopy } from '../../src/catalog/load-by-copy.ts'
+import { migrateUp } from '../../src/db/migrations.ts'
 import { createDisposer } from '../../src/disposer.ts'
 import { type Instance, type InstanceEnv, runAuctionCommand } from './instance.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
@@ -45,17 +49,24 @@ export async function createDatabase(server: PostgresServer, templateUrl?: strin
   return url.href
 }
 
-/** Brings a database up to date and loads the catalogue, with the commands an operator uses. */
-export async function prepareDatabase(env: InstanceEnv, data: DataFile = DATA): Promise<void> {
-  await runAuctionCommand(['migrate', 'up'], env)
-  await loadData(env, data)
+/** Brings a server's database up to date and loads the catalogue, as an operator's commands do. */
+export async function prepareDatabase(connectionString: string, data: DataFile = DATA): Promise<void> {
+  await migrateUp({ connectionString })
+  const catalog = parseDataFile(JSON.stringify(data), 'catalog')
+  await loadByCopy({
+    serverUrl: connectionString,
+    data: catalog,
+    prune: false,
+    onProgress: undefined,
+    timeoutMs: LOAD_TIMEOUT_MS,
+  })
 }
 
 /** A server of a test's own with one such database: the settings that name it. */
 export async function openPreparedDatabase(bed: TestBed): Promise<InstanceEnv> {
   const postgres = await bed.own(startPostgres())
   const env = { DATABASE_URL: await createDatabase(postgres) }
-  await prepareDatabase(env)
+  await prepareDatabase(env.DATABASE_URL)
   return env
 }
 

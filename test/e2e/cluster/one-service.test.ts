@@ -39,7 +39,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('instances on one PostgreSQL', () =>
   beforeAll(async () => {
     postgres = await shared.own(startPostgres())
     template = await createDatabase(postgres)
-    await prepareDatabase({ DATABASE_URL: template })
+    await prepareDatabase(template)
     database = { DATABASE_URL: await createDatabase(postgres, template) }
   })
   afterEach(() => bed.dispose())
