@@ -5,6 +5,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import type { DiffTarget } from '@prisma/schema-engine-wasm'
 import { runCommand } from '../src/cli/command-error.ts'
 import { MIGRATIONS_DIR, readMigrations } from '../src/db/migration-files.ts'
@@ -37,6 +38,8 @@ await runCommand(async () => {
 
 /** The scripts from the migrations to the schema and back, as `prisma migrate diff` makes them. */
 async function compare(): Promise<{ up: string | undefined; down: string | undefined }> {
+  // As in schema-engine/main.mjs.
+  setFlagsFromString('--liftoff-only')
   const schema = await readFile(SCHEMA_FILE, 'utf8')
   const migrations: DiffTarget = { tag: 'migrations', ...toMigrationList(MIGRATIONS_DIR, await readMigrations()) }
   const target: DiffTarget = { tag: 'schemaDatamodel', files: [{ path: SCHEMA_FILE, content: schema }] }

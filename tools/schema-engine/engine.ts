@@ -14,6 +14,7 @@ import pg from 'pg'
 import { codeOf, messageOf } from '../../src/db/database-error.ts'
 import { openInMemory } from '../../src/db/embedded/in-memory.ts'
 import type { Migration } from '../../src/db/migration-files.ts'
+import { newDatabaseFiles } from './new-database.ts'
 
 /** A Prisma schema file: its path and its text. */
 export type Datamodel = [path: string, content: string]
@@ -156,7 +157,7 @@ function createAdapterFactory(
   opened: (() => Promise<void>)[],
 ): SqlMigrationAwareDriverAdapterFactory {
   async function connectInMemory(): Promise<SqlDriverAdapter> {
-    const database = await openInMemory()
+    const database = await openInMemory(await newDatabaseFiles())
     const shadow = createSchemaEnginePool(database.connectionString, 0)
     let closing: Promise<void> | undefined
     async function close(): Promise<void> {

@@ -9,9 +9,12 @@ export interface InMemoryDatabase {
   dispose(): Promise<void>
 }
 
-/** An empty PostgreSQL in this process's memory, gone when it is disposed. */
-export async function openInMemory(): Promise<InMemoryDatabase> {
-  const pglite = await PGlite.create()
+/**
+ * An empty PostgreSQL in this process's memory, gone when it is disposed.
+ * @param files what PGlite has dumped of an empty one, which spares making it
+ */
+export async function openInMemory(files?: Blob): Promise<InMemoryDatabase> {
+  const pglite = await PGlite.create(files ? { loadDataDir: files } : {})
   const gate = createGate({ backend: createBackend(pglite), drainTimeoutMs: 0 })
   const { socket, close } = await listenPrivately(tmpdir(), gate.serve)
   return {
