@@ -1,13 +1,41 @@
 import { defineConfig } from 'vitest/config'
 import config from './vitest.config.ts'
 
-/** Tests that take minutes: `npm run test:chaos`. One after the other, for they need the machine to themselves. */
+/** What is right or wrong whatever else the machine does. */
+const WITHOUT_FIGURES = ['test/chaos/archive.test.ts', 'test/chaos/auction-log.test.ts']
+const { resolve = {} } = config
+const TIMEOUTS = { testTimeout: 240_000, hookTimeout: 60_000 }
+
+/**
+ * Tests that take minutes: `npm run test:chaos`. Those that measure run one after the other, for they need the machine
+ * to themselves; the rest before them, side by side.
+ */
 export default defineConfig({
   ...config,
   test: {
     ...config.test,
-    include: ['test/chaos/**/*.test.ts'],
-    fileParallelism: false,
-    testTimeout: 240_000,
+    projects: [
+      {
+        resolve,
+        test: {
+          ...TIMEOUTS,
+          name: 'side by side',
+          include: WITHOUT_FIGURES,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        resolve,
+        test: {
+          ...TIMEOUTS,
+          name: 'one by one',
+          include: ['test/chaos/**/*.test.ts'],
+          exclude: WITHOUT_FIGURES,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 })
