@@ -9,6 +9,7 @@ import {
   COUNTRIES,
   createDatabase,
   createTestBed,
+  DATA,
   prepareDatabase,
   SUPPLY_IDS,
   untilSettled,
@@ -23,7 +24,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
   const bed = createTestBed()
   afterEach(() => bed.dispose())
 
-  async function open({ url }: { readonly url: string }) {
+  async function open({ url }: { readonly url: string }, supplyIds: readonly string[] = SUPPLY_IDS) {
     const postgres = await bed.own(startPostgres())
     const env = {
       DATABASE_URL: await createDatabase(postgres),
@@ -32,13 +33,17 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
       WORKER: 'off',
       SIMULATED_LATENCY_FACTOR: '1.1',
     }
-    await prepareDatabase(env.DATABASE_URL)
+    const bidderIds = Object.keys(DATA.bidders)
+    await prepareDatabase(env.DATABASE_URL, {
+      ...DATA,
+      supplies: Object.fromEntries(supplyIds.map((id) => [id, bidderIds])),
+    })
     const instances = [await startInstance(env), await startInstance(env)]
     const workers = [startWorker(env), startWorker(env)]
     bed.own({ dispose: () => Promise.all([...instances, ...workers].map((process) => process.dispose())) })
     await untilSettled(instances)
     const targets = instances.map(({ graphqlUrl }) => graphqlUrl)
-    const load = startLoad({ targets, concurrency: 32, supplyIds: SUPPLY_IDS, countries: COUNTRIES })
+    const load = startLoad({ targets, concurrency: 32, supplyIds, countries: COUNTRIES })
     return { postgres, env, instances, workers, load }
   }
 
@@ -101,7 +106,9 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
 
   it(`should agree with the counters of a cluster after ${NODE_KILLS} kills of nodes and workers`, async () => {
     const cluster = await bed.own(startRedisCluster())
-    const { env, instances, workers, load } = await open(cluster)
+    // So many that each of the streams has some.
+    const supplyIds = Array.from({ length: 64 }, (_, index) => `supply${index}`)
+    const { env, instances, workers, load } = await open(cluster, supplyIds)
     for (let kill = 0; kill < NODE_KILLS; kill += 1) {
       await load.more(Math.ceil(Math.random() * 500))
       const node = cluster.nodes[kill % cluster.nodes.length] as RedisServer
