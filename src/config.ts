@@ -50,6 +50,10 @@ const VARIABLES = {
     'Which auctions are logged in the database, to be asked about later; off: none.',
     'all',
   ),
+  RETENTION_HOT_HOURS: variable(
+    wholeNumber(1, 168),
+    'Hours that live statistics are of, the current one among them; the same for all that share a Redis. Unset: of all time.',
+  ),
   RETENTION_WARM_DAYS: variable(
     wholeNumber(1, 36_500),
     'Days of the auction log that stay in PostgreSQL; older ones are archived.',

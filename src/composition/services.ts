@@ -8,7 +8,7 @@ import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import type { Services } from '../graphql/context.ts'
-import { readTotals } from '../history/read-totals.ts'
+import { readHourTotals, readTotals } from '../history/read-totals.ts'
 import type { AuctionLogState } from '../history/types.ts'
 import type { Logger } from '../log.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
@@ -26,6 +26,7 @@ import { createStatsFeed } from '../stats/feed.ts'
 import { createMemoryStatsStore } from '../stats/memory.ts'
 import { createRedisStatsStore } from '../stats/redis.ts'
 import type { StatsChanges, StatsStore } from '../stats/types.ts'
+import { msToNextHour, type StatsWindow, startOfWindow, windowOf } from '../stats/window.ts'
 import { openAuctionLog } from './auction-log.ts'
 import { openHistory } from './history.ts'
 import { createRecorder } from './recorder.ts'
@@ -90,19 +91,22 @@ export async function openServices({ config, database, log }: ServicesDependenci
       log,
     })
     disposer.add(() => auctionLog?.dispose())
+    const window = windowOf(config.retentionHotHours)
     const stats: StatsStore = redis.stats
       ? createRedisStatsStore({
           connection: redis.stats,
           changes,
           log: auctionLog?.parts,
+          window,
           onError: (error) => log.error({ err: error }, 'counting in Redis met an error'),
         })
-      : await openMemoryStats(config, database, changes)
+      : await openMemoryStats(config, database, changes, window)
     disposer.add(() => stats.dispose())
     const feed = createStatsFeed({
       store: stats,
       changes,
       allSupplyIds: () => catalog.current().supplies.keys(),
+      msToNextHour: window && (() => msToNextHour(Date.now())),
       onError: (error) => log.warn({ err: error }, 'live statistics cannot be read: they go on when they can'),
     })
     disposer.add(() => feed.dispose())
@@ -195,10 +199,20 @@ async function waitForRedis(connection: RedisConnection, effects: string, log: L
 /**
  * In memory. The embedded service is the only one that logs into its database, so it goes on from what was logged before.
  */
-async function openMemoryStats(config: Config, database: Database, changes: StatsChanges): Promise<StatsStore> {
-  const stats = createMemoryStatsStore({ changes })
-  if (!database.embedded || config.auctionLog === 'off') return stats
-  for await (const totals of readTotals(database.prisma)) stats.restore(totals)
+async function openMemoryStats(
+  config: Config,
+  { embedded, prisma }: Database,
+  changes: StatsChanges,
+  window: StatsWindow | undefined,
+): Promise<StatsStore> {
+  const stats = createMemoryStatsStore({ changes, window })
+  if (!embedded || config.auctionLog === 'off') return stats
+  if (window === undefined) {
+    for await (const totals of readTotals(prisma)) stats.restore(totals)
+    return stats
+  }
+  for await (const totals of readHourTotals(prisma, startOfWindow(window, Date.now())))
+    stats.restore(totals, totals.hour)
   return stats
 }
 

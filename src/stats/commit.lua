@@ -7,7 +7,10 @@
 -- ARGV[1]   this batch's number
 -- ARGV[2]   how long the marker is kept, in seconds
 -- ARGV[3]   1 where the batch has a part of the auction log, else 0
--- ARGV[4..] for each hash: how many counters follow, then for each counter its field and the amount;
+-- ARGV[4]   0; or where statistics are of the last hours, how many: `window.lua` goes before this script then
+-- ARGV[5]   the time, in milliseconds since 1970; 0: by Redis' own clock
+-- ARGV[6..] for each hash: where statistics are of the last hours, the hour, since 1970;
+--           how many counters follow, then for each counter its field and the amount;
 --           of the log the packed auctions, and as of a hash what is only counted
 -- returns   two lists: the errors of counters that could not be added to, such as one whose key holds something else;
 --           and which hashes were not there before, 1 for KEYS[2]; and how many bytes are in the stream
@@ -21,7 +24,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 
 local errors = {}
 local created = {}
-local position = 4
+local position = 6
 
 -- Adds the counters that come next. An error must not end the script half way: what was applied stays applied.
 local function add(key, index)
@@ -38,10 +41,33 @@ local function add(key, index)
   end
 end
 
+-- Adds them to the statistics of their hour as well, where that has not left.
+local function addToHour(key, index, oldest)
+  local hour = tonumber(ARGV[position])
+  position = position + 1
+  if hour < oldest then
+    position = position + 1 + 2 * tonumber(ARGV[position])
+    return
+  end
+  leave(key, oldest)
+  join(key, hour)
+  local counters = position
+  add(key, index)
+  position = counters
+  add(hourKey(key, hour))
+  redis.call('EXPIRE', key, SUMS_KEPT)
+  redis.call('EXPIRE', hourKey(key, hour), HOUR_KEPT)
+end
+
 local hasLog = ARGV[3] == '1'
+local oldest = ARGV[4] ~= '0' and oldestHour(ARGV[4], ARGV[5])
 local hashes = hasLog and #KEYS - 3 or #KEYS
 for i = 2, hashes do
-  add(KEYS[i], i - 1)
+  if oldest then
+    addToHour(KEYS[i], i - 1, oldest)
+  else
+    add(KEYS[i], i - 1)
+  end
 end
 if not hasLog then
   return { errors, created, 0 }

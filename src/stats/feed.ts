@@ -3,6 +3,7 @@ import { createLoopShare } from './loop-share.ts'
 import { createMissedChanges } from './missed-changes.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
 import type { StatsChanges, StatsStore, SupplyStats } from './types.ts'
+import { versionOf } from './window.ts'
 
 /** Live statistics: reads what changed once per process and hands the newest values to every subscriber. */
 export interface StatsFeed {
@@ -30,11 +31,14 @@ export interface StatsFeedDependencies {
   readonly changes: Pick<StatsChanges, 'listen' | 'isLossy'>
   /** The ids of all supplies in the catalogue. */
   readonly allSupplyIds: () => Iterable<string>
+  /** How long until an hour leaves the statistics, in milliseconds, where they are of the last hours and nobody else tells. */
+  readonly msToNextHour?: (() => number) | undefined
   /** Called where a read fails; it is tried again. */
   readonly onError: (error: unknown) => void
 }
 
-export function createStatsFeed({ store, changes, allSupplyIds, onError }: StatsFeedDependencies): StatsFeed {
+export function createStatsFeed(dependencies: StatsFeedDependencies): StatsFeed {
+  const { store, changes, allSupplyIds, msToNextHour, onError } = dependencies
   const subscribers = new Set<Subscriber>()
   const subscribersToAll = new Set<Subscriber>()
   const subscribersBySupply = new Map<string, Set<Subscriber>>()
@@ -54,7 +58,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
   const missed = createMissedChanges({
     store,
     knownIds: () => newest.keys(),
-    totalOf: (id) => newest.get(id)?.value.totalRequests ?? 0,
+    totalOf: (id) => versionOf(newest.get(id)?.value ?? emptyStats(id)),
     // Whoever is being told the first values reads them in its own time.
     mayBeUnknown: () => [...subscribersToAll].some((subscriber) => !subscriber.isStarting()),
     onMissed: changed,
@@ -100,14 +104,15 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
     scheduleRefresh(REFRESH_INTERVAL_MS)
   }
 
-  /** While anyone subscribes, looks for what got lost. */
+  /** While anyone subscribes, looks for what got lost, and for what an hour that has left took along. */
   function scheduleLook(): void {
-    if (!changes.isLossy || lookTimer || isDisposed || subscribers.size === 0) return
+    const afterMs = changes.isLossy ? LOOK_INTERVAL_MS : msToNextHour?.()
+    if (afterMs === undefined || lookTimer || isDisposed || subscribers.size === 0) return
     lookTimer = setTimeout(() => {
       lookTimer = undefined
       if (subscribers.size > 0) missed.look()
       scheduleLook()
-    }, LOOK_INTERVAL_MS)
+    }, afterMs)
   }
 
   function add(subscriber: Subscriber, ids: ReadonlySet<string> | undefined): void {
@@ -192,6 +197,8 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
     const ids = [...stale]
     stale = new Set()
     for (let from = 0; from < ids.length; from += READ_PAGE) {
+      // Where an hour has left, there may be very many, and a store in memory lets nothing else in between.
+      if (from > 0) await nextTurn()
       const page = ids.slice(from, from + READ_PAGE)
       try {
         const read = ++reads
@@ -214,7 +221,7 @@ export function createStatsFeed({ store, changes, allSupplyIds, onError }: Stats
     const id = value.supplyId
     const known = newest.get(id)
     if (!isWatched(id) || (known && known.read > read)) return
-    const isNew = known?.value.totalRequests !== value.totalRequests
+    const isNew = known === undefined || versionOf(known.value) !== versionOf(value)
     newest.set(id, { value: isNew ? value : known.value, read })
     if (!isNew) return
     for (const subscriber of subscribersToAll) subscriber.changed(id)

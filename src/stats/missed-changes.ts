@@ -1,6 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { StatsStore } from './types.ts'
 
-/** Looks for supplies whose change nobody was told of: by their totals, which grow with every change. */
+/** Looks for supplies whose change nobody was told of: by their totals, which are others after every change. */
 export interface MissedChanges {
   /** Looks now; where it is looking already, once more after that. */
   look(): void
@@ -11,7 +12,7 @@ export interface MissedChangesDependencies {
   readonly store: Pick<StatsStore, 'totals' | 'supplyIds'>
   /** The supplies whose value is known. */
   readonly knownIds: () => Iterable<string>
-  /** The total of a supply's known value, 0 where none is known. */
+  /** The total of a supply's known value, as the store's; 0 where none is known. */
   readonly totalOf: (supplyId: string) => number
   /** Whether supplies that are not known may have had their first request: then all that ever had one are gone through. */
   readonly mayBeUnknown: () => boolean
@@ -53,7 +54,11 @@ export function createMissedChanges(dependencies: MissedChangesDependencies): Mi
 
   async function lookThrough(): Promise<void> {
     const ids = [...knownIds()]
-    for (let from = 0; from < ids.length && !isDisposed; from += PAGE) await compare(ids.slice(from, from + PAGE))
+    for (let from = 0; from < ids.length && !isDisposed; from += PAGE) {
+      // A store in memory lets nothing else in between.
+      if (from > 0) await nextTurn()
+      await compare(ids.slice(from, from + PAGE))
+    }
     if (!mayBeUnknown()) return
     const known = new Set(ids)
     for (let after: string | undefined; !isDisposed; ) {
@@ -62,6 +67,7 @@ export function createMissedChanges(dependencies: MissedChangesDependencies): Mi
       if (unknown.length > 0) await compare(unknown)
       if (page.length < PAGE) return
       after = page.at(-1)
+      await nextTurn()
     }
   }
 

@@ -13,12 +13,18 @@ import type { AuctionCount, BidderStats, CountryRequests, SupplyStats } from './
 export interface PackedTallies {
   /** Adds one request and its outcomes. Returns whether it was the supply's first. */
   add(count: AuctionCount): boolean
-  /** Counts what a supply had before, of which it has counted nothing since. */
-  restore(totals: SupplyTotals): void
-  /** How many requests a supply had. */
+  /** Adds what a supply had before. Returns whether it is new here. */
+  restore(totals: SupplyTotals): boolean
+  /** Takes away what was counted of a supply, and is a part of what it has. */
+  subtract(totals: SupplyTotals): void
+  /** How many requests a supply has. */
   requests(supplyId: string): number
-  /** The immutable value of a supply's counters as they stand; undefined where it never had a request. */
+  /** The immutable value of a supply's counters as they stand; undefined where it has no request. */
   stats(supplyId: string): SupplyStats | undefined
+  /** Gives what a supply has, and forgets the supply; undefined where there is none. */
+  take(supplyId: string): SupplyTotals | undefined
+  /** Of every supply, the first one's that came first, also while some are taken. */
+  supplyIds(): Iterator<string>
 }
 
 export function createPackedTallies(): PackedTallies {
@@ -59,32 +65,18 @@ export function createPackedTallies(): PackedTallies {
       }
       return first === undefined
     },
-    restore({ supplyId, countries, bidders }) {
-      for (const { country, requests } of countries) {
-        const ofCountry = bidders.filter((bidder) => bidder.country === country)
-        const first = firstBlocks.get(supplyId)
-        const block = allocate(first, numberOf(country), ofCountry)
-        if (first === undefined) firstBlocks.set(supplyId, block)
-        increase(block, offsetOf(block) + REQUESTS, requests)
-        for (const [index, bidder] of ofCountry.entries()) {
-          const counters = offsetOf(block) + HEADER_WORDS + index * BIDDER_WORDS
-          increase(block, counters + WON, bidder.wins)
-          increase(block, counters + LOST, bidder.losses)
-          increase(block, counters + NO_BID, bidder.noBids)
-          increase(block, counters + TIMED_OUT, bidder.timeouts)
-          increase(block, counters + ERROR, bidder.errors)
-          increase(block, counters + SKIPPED, bidder.skipped)
-          increase(block, counters + REVENUE, bidder.revenueMicros)
-        }
-      }
+    restore(totals) {
+      const isNew = !firstBlocks.has(totals.supplyId)
+      change(totals, 1)
+      return isNew
     },
+    subtract: (totals) => change(totals, -1),
     requests(supplyId) {
       let requests = 0
       for (const block of blocksOf(supplyId)) requests += read(block, offsetOf(block) + REQUESTS)
       return requests
     },
     stats(supplyId) {
-      if (!firstBlocks.has(supplyId)) return undefined
       let totalRequests = 0
       const countries: CountryRequests[] = []
       const bidders = new Map<string, BidderStats>()
@@ -98,9 +90,11 @@ export function createPackedTallies(): PackedTallies {
         const end = start + HEADER_WORDS + (chunk[start + BIDDERS] as number) * BIDDER_WORDS
         for (let at = start + HEADER_WORDS; at < end; at += BIDDER_WORDS) {
           const bidderId = nameAt(chunk, at + NAME)
-          bidders.set(bidderId, statsOfBidder(bidderId, block, at, bidders.get(bidderId)))
+          const stats = statsOfBidder(bidderId, block, at, bidders.get(bidderId))
+          if (hasCounted(stats)) bidders.set(bidderId, stats)
         }
       }
+      if (totalRequests === 0) return undefined
       return Object.freeze({
         supplyId,
         totalRequests,
@@ -108,6 +102,58 @@ export function createPackedTallies(): PackedTallies {
         bidders: Object.freeze([...bidders.values()].sort((a, b) => compareIds(a.bidderId, b.bidderId))),
       })
     },
+    take(supplyId) {
+      if (!firstBlocks.has(supplyId)) return undefined
+      const countries: SupplyTotals['countries'][number][] = []
+      const bidders: SupplyTotals['bidders'][number][] = []
+      for (const block of blocksOf(supplyId)) {
+        const chunk = chunkOf(block)
+        const start = offsetOf(block)
+        const country = nameAt(chunk, start + COUNTRY)
+        const requests = read(block, start + REQUESTS)
+        // A block behind the country's first one counts no requests.
+        if (requests > 0) countries.push({ country, requests })
+        const end = start + HEADER_WORDS + (chunk[start + BIDDERS] as number) * BIDDER_WORDS
+        for (let at = start + HEADER_WORDS; at < end; at += BIDDER_WORDS) {
+          bidders.push({ ...statsOfBidder(nameAt(chunk, at + NAME), block, at, undefined), country })
+        }
+      }
+      firstBlocks.delete(supplyId)
+      return { supplyId, countries, bidders }
+    },
+    supplyIds: () => firstBlocks.keys(),
+  }
+
+  /** Adds what a supply had, or takes it away. */
+  function change({ supplyId, countries, bidders }: SupplyTotals, sign: 1 | -1): void {
+    for (const { country, requests } of countries) {
+      const ofCountry = bidders.filter((bidder) => bidder.country === country)
+      const countryNumber = numberOf(country)
+      const first = firstBlocks.get(supplyId)
+      const block =
+        (first === undefined ? NONE : find(first, countryNumber)) || allocate(first, countryNumber, ofCountry)
+      if (first === undefined) firstBlocks.set(supplyId, block)
+      increase(block, offsetOf(block) + REQUESTS, sign * requests)
+      for (const [index, bidder] of ofCountry.entries()) {
+        const place = placeOfBidder(block, countryNumber, index, bidder.bidderId)
+        increase(place.block, place.counters + WON, sign * bidder.wins)
+        increase(place.block, place.counters + LOST, sign * bidder.losses)
+        increase(place.block, place.counters + NO_BID, sign * bidder.noBids)
+        increase(place.block, place.counters + TIMED_OUT, sign * bidder.timeouts)
+        increase(place.block, place.counters + ERROR, sign * bidder.errors)
+        increase(place.block, place.counters + SKIPPED, sign * bidder.skipped)
+        increase(place.block, place.counters + REVENUE, sign * bidder.revenueMicros)
+      }
+    }
+  }
+
+  /** Where a bidder's counters are: most often at the same index as the time before. */
+  function placeOfBidder(block: number, countryNumber: number, index: number, bidderId: string): BidderPlace {
+    const chunk = chunkOf(block)
+    const counters = offsetOf(block) + HEADER_WORDS + index * BIDDER_WORDS
+    const isThere =
+      index < (chunk[offsetOf(block) + BIDDERS] as number) && names[chunk[counters + NAME] as number] === bidderId
+    return isThere ? { block, counters } : findBidder(block, countryNumber, bidderId)
   }
 
   /** A bidder's counters, added to those that it has in another country. */
@@ -148,7 +194,7 @@ export function createPackedTallies(): PackedTallies {
     if (outcome === 'WON') increase(block, counters + REVENUE, priceMicros)
   }
 
-  function findBidder(from: number, countryNumber: number, bidderId: string): { block: number; counters: number } {
+  function findBidder(from: number, countryNumber: number, bidderId: string): BidderPlace {
     const nameNumber = numberOf(bidderId)
     for (let block = from; block !== NONE; block = find(nextOf(block), countryNumber)) {
       const chunk = chunkOf(block)
@@ -193,13 +239,14 @@ export function createPackedTallies(): PackedTallies {
   function increase(block: number, offset: number, by: number): void {
     const chunk = chunkOf(block)
     const sum = (chunk[offset] as number) + by
-    if (sum < WORD_VALUES) {
+    if (sum < WORD_VALUES && sum >= 0) {
       chunk[offset] = sum
       return
     }
     const place = placeOf(block, offset)
-    carries.set(place, (carries.get(place) ?? 0) + Math.floor(sum / WORD_VALUES))
-    chunk[offset] = sum % WORD_VALUES
+    const carry = Math.floor(sum / WORD_VALUES)
+    carries.set(place, (carries.get(place) ?? 0) + carry)
+    chunk[offset] = sum - carry * WORD_VALUES
   }
 
   function read(block: number, offset: number): number {
@@ -226,6 +273,16 @@ export function createPackedTallies(): PackedTallies {
   function nextOf(block: number): number {
     return chunkOf(block)[offsetOf(block) + NEXT] as number
   }
+}
+
+/** Not where all that it was asked for has been taken away. */
+function hasCounted({ wins, losses, noBids, timeouts, errors, skipped }: BidderStats): boolean {
+  return wins + losses + noBids + timeouts + errors + skipped > 0
+}
+
+interface BidderPlace {
+  readonly block: number
+  readonly counters: number
 }
 
 function offsetOf(block: number): number {

@@ -14,6 +14,11 @@ export function statsKey(supplyId: string, shard?: string): string {
   return shard === undefined ? `stats:{${encodeTag(supplyId)}}` : `stats:{${shard}}:${supplyId}`
 }
 
+/** The hash of the sums of one supply's statistics of the last hours. `window.lua` names those of its hours. */
+export function windowKey(supplyId: string, shard?: string): string {
+  return `window-${statsKey(supplyId, shard)}`
+}
+
 /** The number of the last batch that a writer had applied: of all supplies, or on a cluster of a shard. */
 export function markerKey(writerId: string, shard?: string): string {
   return shard === undefined ? `stats-commit:${writerId}` : `stats-commit:{${shard}}:${writerId}`
@@ -45,6 +50,7 @@ export function parseFields(hash: Readonly<Record<string, string>>, tally = crea
     const first = field.indexOf(':')
     const kind = first === -1 ? field : field.slice(0, first)
     if (kind === 'total_reqs') tally.requests += amount
+    else if (kind === 'gone_reqs') tally.goneRequests += amount
     else if (kind === 'country') addCountry(tally, field.slice(first + 1), amount)
     else if (kind === 'bidder') parseBidderField(tally, field.slice(first + 1), amount)
   }

@@ -11,10 +11,12 @@ import { defineScript, type ScriptArgument } from '../redis/script.ts'
 import { shardOf } from '../redis/shards.ts'
 import { redisStatus } from '../redis/status.ts'
 import { createSupplyIndex } from './redis-index.ts'
-import { fieldsOf, markerKey, statsKey } from './redis-keys.ts'
+import { fieldsOf, markerKey, statsKey, windowKey } from './redis-keys.ts'
 import { createRedisReads } from './redis-reads.ts'
+import { createRedisWindowReads, WINDOW_LUA } from './redis-window-reads.ts'
 import { addToTally, createTally, type Tally } from './tally.ts'
 import { type AuctionCount, type StatsChanges, type StatsStore, StatsUnavailableError } from './types.ts'
+import { hourOfCount, type StatsWindow } from './window.ts'
 
 /** How long a read may take, in milliseconds. */
 export const READ_TIMEOUT_MS = 2_000
@@ -22,6 +24,8 @@ export const READ_TIMEOUT_MS = 2_000
 export const COUNTERS_PER_COMMIT_MAX = 5_000
 /** How many supplies are read in one go. */
 export const SUPPLIES_PER_READ_MAX = 500
+/** The same where statistics are of the last hours: an hour may have to be taken out of each, which must not keep Redis long. */
+export const SUPPLIES_PER_WINDOW_READ_MAX = 100
 /** How long Redis remembers a writer's last commit: an outage longer than this may count one batch twice. In seconds. */
 export const MARKER_LIFETIME_S = 86_400
 
@@ -31,6 +35,8 @@ export const MARKER_LIFETIME_S = 86_400
  * is applied exactly once, also where a connection breaks between a commit and its answer.
  * @param changes is told of every supply whose statistics changed
  * @param log makes the auction log's part of a commit, where auctions are logged: what is recorded are whole auctions then.
+ * @param window where statistics are of the last hours alone: under keys of their own, beside those of all hours
+ * @param now milliseconds since 1970: the window's clock. By default it is Redis' own, by which all instances agree
  * @param onError is told of counters that Redis could not add to, which happens only where their keys hold something else,
  *   and of what `changes` throws
  */
@@ -38,28 +44,40 @@ export function createRedisStatsStore({
   connection,
   changes,
   log,
+  window,
+  now,
   onError = () => {},
 }: {
   readonly connection: RedisConnection
   readonly changes: Pick<StatsChanges, 'publish'>
   readonly log?: CommitParts | undefined
+  readonly window?: StatsWindow | undefined
+  readonly now?: () => number
   readonly onError?: (error: unknown) => void
 }): StatsStore {
   const { client, isCluster } = connection
-  const commitScript = defineScript(client, 'commitStats', new URL('commit.lua', import.meta.url))
-  const reads = createRedisReads(connection)
+  const commitLua = new URL('commit.lua', import.meta.url)
+  const commitScript =
+    window === undefined
+      ? defineScript(client, 'commitStats', commitLua)
+      : defineScript(client, 'commitWindowStats', WINDOW_LUA, commitLua)
+  const reads = window === undefined ? createRedisReads(connection) : createRedisWindowReads(connection, window, now)
+  const readMax = window === undefined ? SUPPLIES_PER_READ_MAX : SUPPLIES_PER_WINDOW_READ_MAX
+  const clock = now ?? Date.now
   const writerId = randomUUID()
   const index = createSupplyIndex(client)
   // A script's keys must be of one slot.
   const laneOf = isCluster ? shardOf : undefined
   const commit = createGroupCommit<AuctionCount, Waiting>({
     keyOf: ({ supplyId }) => supplyId,
-    merge: (waiting = { tally: createTally(), log: undefined }, count) => {
+    merge: (waiting = { tally: createTally(), hours: undefined, log: undefined }, count) => {
       addToTally(waiting.tally, count)
+      if (window !== undefined) addToTally(tallyOfHour(waiting, hourOfCount(count, clock())), count)
       if (log !== undefined && isAuction(count)) waiting.log = log.add(waiting.log, count, laneOf?.(count.supplyId))
       return waiting
     },
-    weigh: ({ tally }) => countersOf(tally),
+    // Where statistics are of the last hours, each is added to its hour as well.
+    weigh: ({ tally }) => countersOf(tally) * (window === undefined ? 1 : 2),
     batchWeightMax: COUNTERS_PER_COMMIT_MAX,
     laneOf,
     isAway: () => connection.state() === 'down',
@@ -81,9 +99,16 @@ export function createRedisStatsStore({
     if (isCluster) await indexing
     const keys = [markerKey(writerId, shard)]
     const args: ScriptArgument[] = [sequence, MARKER_LIFETIME_S, log === undefined ? 0 : 1]
+    args.push(window?.hours ?? 0, now?.() ?? 0)
+    /** The supply of each hash. */
+    const owners: string[] = []
     for (const [supplyId, { value }] of entries) {
-      keys.push(statsKey(supplyId, shard))
-      pushFields(args, fieldsOf(value.tally))
+      for (const [hour, tally] of value.hours ?? [[undefined, value.tally] as const]) {
+        owners.push(supplyId)
+        keys.push(hour === undefined ? statsKey(supplyId, shard) : windowKey(supplyId, shard))
+        if (hour !== undefined) args.push(hour)
+        pushFields(args, fieldsOf(tally))
+      }
     }
     const parts = [...entries.values()].flatMap(({ value }) => value.log ?? [])
     if (log !== undefined) {
@@ -99,7 +124,7 @@ export function createRedisStatsStore({
     const [errors, created, bytes] = answer as [string[], number[], number]
     // Statistics that begin though their supply was in the index: Redis was emptied, and its index with it.
     if (created.length > 0 && known.length > 0) {
-      const begun = new Set(created.map((position) => supplyIds[position - 1]))
+      const begun = new Set(created.map((position) => owners[position - 1]))
       await index.add(known.filter((supplyId) => begun.has(supplyId)))
     }
     if (errors.length > 0) {
@@ -121,8 +146,8 @@ export function createRedisStatsStore({
 
   return {
     record: (count) => commit.add(count),
-    read: (supplyIds) => available(() => inParts(supplyIds, SUPPLIES_PER_READ_MAX, reads.stats)),
-    totals: (supplyIds) => available(() => inParts(supplyIds, SUPPLIES_PER_READ_MAX, reads.totals)),
+    read: (supplyIds) => available(() => inParts(supplyIds, readMax, reads.stats)),
+    totals: (supplyIds) => available(() => inParts(supplyIds, readMax, reads.totals)),
     supplyIds: (page) => available(() => index.page(page)),
     pending: () => commit.pending(),
     flush: (timeoutMs) => commit.flush(timeoutMs),
@@ -160,7 +185,19 @@ async function inParts<T>(
 /** What waits of one supply. */
 interface Waiting {
   readonly tally: Tally
+  /** The same by hours, where statistics are of the last ones. */
+  hours: Map<number, Tally> | undefined
   log: CommitPart | undefined
+}
+
+function tallyOfHour(waiting: Waiting, hour: number): Tally {
+  waiting.hours ??= new Map()
+  let tally = waiting.hours.get(hour)
+  if (tally === undefined) {
+    tally = createTally()
+    waiting.hours.set(hour, tally)
+  }
+  return tally
 }
 
 function isAuction(count: AuctionCount): count is Auction {

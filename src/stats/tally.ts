@@ -4,6 +4,8 @@ import type { AuctionCount, SupplyStats } from './types.ts'
 /** Counters of one supply that are still being added to. */
 export interface Tally {
   requests: number
+  /** Requests that it had before, and that have left the window. */
+  goneRequests: number
   readonly countries: Map<string, number>
   readonly bidders: Map<string, BidderTally>
 }
@@ -19,7 +21,7 @@ export interface BidderTally {
 }
 
 export function createTally(): Tally {
-  return { requests: 0, countries: new Map(), bidders: new Map() }
+  return { requests: 0, goneRequests: 0, countries: new Map(), bidders: new Map() }
 }
 
 /** Adds one request and its outcomes. Allocates nothing for countries and bidders that the tally knows. */
@@ -70,6 +72,7 @@ export function statsOf(supplyId: string, tally: Tally): SupplyStats {
   return Object.freeze({
     supplyId,
     totalRequests: tally.requests,
+    ...(tally.goneRequests > 0 && { goneRequests: tally.goneRequests }),
     requestsPerCountry: Object.freeze(
       [...tally.countries].sort(byFirst).map(([country, requests]) => Object.freeze({ country, requests })),
     ),

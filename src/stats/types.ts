@@ -3,6 +3,8 @@ import type { BidderResponse } from '../bidders/types.ts'
 
 /** What is counted of one auction: the request, how each bidder came out, and the price paid, the winner's revenue. */
 export interface AuctionCount extends Pick<Auction, 'supplyId' | 'country' | 'priceMicros'> {
+  /** The auction's, whose time says in which hour it is counted. */
+  readonly id?: string
   readonly responses: readonly Pick<BidderResponse, 'bidderId' | 'outcome'>[]
 }
 
@@ -10,6 +12,8 @@ export interface AuctionCount extends Pick<Auction, 'supplyId' | 'country' | 'pr
 export interface SupplyStats {
   readonly supplyId: string
   readonly totalRequests: number
+  /** How many more it had before, where statistics are of the last hours and some have left. */
+  readonly goneRequests?: number
   /** Sorted by country code. */
   readonly requestsPerCountry: readonly CountryRequests[]
   /** Sorted by bidder id; every bidder that was ever asked or skipped. */
@@ -47,8 +51,8 @@ export interface StatsStore {
    */
   read(supplyIds: readonly string[]): Promise<(SupplyStats | undefined)[]>
   /**
-   * How many requests each supply named had, in the order named: a small part of what `read` costs, for whoever wants to
-   * know what has changed.
+   * How many requests each supply named had, in the order named, or where statistics are of the last hours `versionOf`
+   * them: a small part of what `read` costs, for whoever wants to know what has changed.
    * @throws StatsUnavailableError
    */
   totals(supplyIds: readonly string[]): Promise<readonly number[]>

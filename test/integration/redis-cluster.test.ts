@@ -12,6 +12,7 @@ import { hasRedis } from '../support/services.ts'
 import { describeAnswerStore, newSale } from './answers-contract.ts'
 import { describeRateLimiter } from './rate-limit-contract.ts'
 import { describeStatsStore, everySupplyId, expectExactly, randomCounts } from './stats-contract.ts'
+import { describeStatsWindow } from './stats-window-contract.ts'
 
 /** How long Redis may take: the machine may be busy. */
 const PATIENT_MS = 10_000
@@ -84,6 +85,12 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
       expect(results.filter((result) => result === '[1]')).toHaveLength(60)
       for (const keys of (await keysByNode()).values()) expect(String(keys)).toContain('sold-once:')
     })
+  })
+
+  describe('createRedisStatsStore of the last hours', () => {
+    describeStatsWindow(async (window, now) =>
+      createRedisStatsStore({ connection: await connect(), changes: { publish: () => {} }, window, now }),
+    )
   })
 
   describe('createRedisStatsStore', () => {

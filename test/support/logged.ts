@@ -51,7 +51,8 @@ export async function logAuctions(prisma: PrismaClient, auctions: readonly Logge
   }
 }
 
-function idAt(ms: number): string {
+/** An id as the service makes it at this moment, in milliseconds since 1970. */
+export function idAt(ms: number): string {
   const hex = ms.toString(16).padStart(12, '0')
   return `${hex.slice(0, 8)}-${hex.slice(8)}-${newAuctionId(Date.now()).slice(14)}`
 }

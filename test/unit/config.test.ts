@@ -7,6 +7,7 @@ describe('the configuration', () => {
     expect(config).toMatchObject({ port: 4000, host: '127.0.0.1', dataDir: '.data', rateLimitMax: 3, logLevel: 'info' })
     expect(config.databaseUrl).toBeUndefined()
     expect(config.simulationSeed).toBeUndefined()
+    expect(config.retentionHotHours).toBeUndefined()
     expect(Object.isFrozen(config)).toBe(true)
   })
 
@@ -34,6 +35,10 @@ describe('the configuration', () => {
     ['PORT', 'http'],
     ['PORT', '-1'],
     ['RATE_LIMIT_MAX', '0'],
+    ['RETENTION_HOT_HOURS', '0'],
+    ['RETENTION_HOT_HOURS', '169'],
+    ['RETENTION_HOT_HOURS', '1.5'],
+    ['RETENTION_HOT_HOURS', 'off'],
     ['RATE_LIMIT_MAX', '1.5'],
     ['RATE_LIMIT_WINDOW_MS', '1e3'],
     ['NO_BID_PROBABILITY', '1.1'],

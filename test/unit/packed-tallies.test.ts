@@ -136,6 +136,26 @@ describe('createPackedTallies', () => {
     )
   })
 
+  it('should take away a part of what it has, as if it had never been counted', () => {
+    fc.assert(
+      fc.property(fc.array(count, { maxLength: 30 }), fc.array(count, { maxLength: 30 }), (leaving, staying) => {
+        const all = createPackedTallies()
+        const part = createPackedTallies()
+        for (const one of [...leaving, ...staying]) all.add(one)
+        for (const one of leaving) part.add(one)
+        for (const supplyId of expected(leaving).keys()) {
+          all.subtract(part.take(supplyId) as SupplyTotals)
+          expect(part.take(supplyId)).toBeUndefined()
+        }
+        const left = expected(staying)
+        for (const supplyId of ['s1', 's2', 's3']) {
+          const tally = left.get(supplyId)
+          expect(all.stats(supplyId)).toEqual(tally && statsOf(supplyId, tally))
+        }
+      }),
+    )
+  })
+
   it('should restore counters beyond what a word holds, and supplies larger than a chunk', () => {
     const packed = createPackedTallies()
     const bidders = names(30_000).map((bidderId, index) => ({
