@@ -6,13 +6,14 @@ import { isDatabaseUnavailable, unreachable } from '../db/unavailable.ts'
 import { createDisposer, type Disposer } from '../disposer.ts'
 import { createLogStreams } from '../history/log-stream.ts'
 import { compareCounters } from '../reconcile/counters.ts'
-import { mendCounters } from '../reconcile/mend-counters.ts'
+import { createMendCounter } from '../reconcile/mend-counter.ts'
 import { type ReconcileOptions, reconcile } from '../reconcile/reconcile.ts'
 import { ReconcileError } from '../reconcile/reconcile-error.ts'
 import { untilShipped } from '../reconcile/until-shipped.ts'
-import { createRedis } from '../redis/connect.ts'
+import { createRedis, type RedisConnection } from '../redis/connect.ts'
 import { createRedisStatsChanges } from '../stats/changes-redis.ts'
 import { createRedisStatsStore } from '../stats/redis.ts'
+import { startOfWindow, windowOf } from '../stats/window.ts'
 import { runCommand } from './command-error.ts'
 import { OptionError, parseOption, TIME } from './options.ts'
 
@@ -104,14 +105,23 @@ async function openCounters(
   }
   const changes = createRedisStatsChanges({ connection })
   disposer.add(() => changes.dispose())
-  const stats = createRedisStatsStore({ connection, changes })
+  const window = windowOf(config.retentionHotHours)
+  const stats = createRedisStatsStore({ connection, changes, window })
   disposer.add(() => stats.dispose())
   const streams = createLogStreams(connection)
   const untilLogged = () => untilShipped(streams, prisma)
+  const windowStartMs = window && (async () => startOfWindow(window, await redisTimeMs(connection)))
   return {
-    compare: () => compareCounters({ stats, prisma, untilLogged }),
-    mend: (differences) => mendCounters(connection, changes, differences),
+    hours: window === undefined ? 'all hours' : `the last ${window.hours} hours`,
+    compare: () => compareCounters({ stats, prisma, untilLogged, windowStartMs }),
+    mend: createMendCounter({ connection, changes, prisma, window }),
   }
+}
+
+/** In milliseconds since 1970, by Redis' clock. */
+async function redisTimeMs({ client }: Pick<RedisConnection, 'client'>): Promise<number> {
+  const [seconds] = await client.time()
+  return Number(seconds) * 1000
 }
 
 /** How long one statement may take: a day's auctions are added up in one. */

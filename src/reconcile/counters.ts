@@ -12,6 +12,8 @@ export interface CounterDifference {
   readonly logged: number
   /** Whether it was still being added to, so that nothing can be mended. */
   readonly isMoving: boolean
+  /** Where it is of the last hours: when these begin, in milliseconds since 1970. */
+  readonly fromMs?: number
 }
 
 export interface CompareCountersOptions {
@@ -19,10 +21,12 @@ export interface CompareCountersOptions {
   readonly prisma: PrismaClient
   /** Resolves when all that is counted by now is in the database's statistics. */
   readonly untilLogged: () => Promise<void>
+  /** Where counters are of the last hours: when these begin, in milliseconds since 1970. */
+  readonly windowStartMs?: (() => Promise<number>) | undefined
 }
 
 /**
- * Compares counters with the statistics of all hours. Auctions may go on: counters are read before and after, and each sum
+ * Compares counters with the statistics of all hours, or of the last ones where they are of these. Auctions may go on: counters are read before and after, and each sum
  * must lie in between.
  */
 export async function* compareCounters(options: CompareCountersOptions): AsyncGenerator<CounterDifference> {
@@ -48,13 +52,17 @@ async function* countedSupplyIds(stats: StatsStore): AsyncGenerator<readonly str
 }
 
 async function comparePage(
-  { stats, prisma, untilLogged }: CompareCountersOptions,
+  options: CompareCountersOptions,
   supplyIds: readonly string[],
 ): Promise<CounterDifference[]> {
+  const { stats, prisma, untilLogged, windowStartMs } = options
+  const fromMs = await windowStartMs?.()
   const before = await stats.read(supplyIds)
   await untilLogged()
-  const totals = new Map((await readTotalsOf(prisma, supplyIds)).map((supply) => [supply.supplyId, supply]))
+  const totals = new Map((await readTotalsOf(prisma, supplyIds, fromMs)).map((supply) => [supply.supplyId, supply]))
   const after = await stats.read(supplyIds)
+  // An hour has left meanwhile.
+  if ((await windowStartMs?.()) !== fromMs) return comparePage(options, supplyIds)
   return supplyIds.flatMap((supplyId, index) => {
     const least = fieldsOfStats(before[index])
     const most = fieldsOfStats(after[index])
@@ -62,7 +70,14 @@ async function comparePage(
     return [...new Set([...most.keys(), ...logged.keys()])].flatMap((field) => {
       const [low, high, sum] = [least, most, logged].map((fields) => fields.get(field) ?? 0) as [number, number, number]
       if (low <= sum && sum <= high) return []
-      return { supplyId, field, counted: high, logged: sum, isMoving: low !== high }
+      return {
+        supplyId,
+        field,
+        counted: high,
+        logged: sum,
+        isMoving: low !== high,
+        ...(fromMs !== undefined && { fromMs }),
+      }
     })
   })
 }
@@ -76,7 +91,8 @@ function fieldsOfStats(stats: SupplyStats | undefined): Map<string, number> {
   return fields
 }
 
-function fieldsOfTotals(totals: SupplyTotals | undefined): Map<string, number> {
+/** A supply's counters by their fields in Redis. */
+export function fieldsOfTotals(totals: SupplyTotals | undefined): Map<string, number> {
   const fields = new Map<string, number>()
   for (const { country, requests } of totals?.countries ?? []) {
     add(fields, 'total_reqs', requests)

@@ -13,7 +13,13 @@ export interface ReconcileOptions {
   readonly nowMs: number
   /** Where counters outlive the process: what differs, and the way to mend some. */
   readonly counters:
-    | { compare(): AsyncIterable<CounterDifference>; mend(differences: readonly CounterDifference[]): Promise<void> }
+    | {
+        /** Such as `all hours`. */
+        readonly hours: string
+        compare(): AsyncIterable<CounterDifference>
+        /** Returns whether it is mended: not where it is being added to. */
+        mend(difference: CounterDifference): Promise<boolean>
+      }
     | undefined
   readonly repair: boolean
 }
@@ -59,17 +65,16 @@ async function* reconcileCounters(
     const { supplyId, field, counted, logged, isMoving } = difference
     yield {
       type: 'DIFFERENCE',
-      text: `${supplyId} ${field}: ${counted} counted, ${logged} in the statistics of all hours`,
+      text: `${supplyId} ${field}: ${counted} counted, ${logged} in the statistics of ${counters.hours}`,
     }
     if (!repair) continue
-    if (isMoving) {
+    if (isMoving || !(await counters.mend(difference))) {
       yield {
         type: 'DIFFERENCE',
         text: `still: ${supplyId} ${field} is being counted on: stop its auctions, then repair`,
       }
       continue
     }
-    await counters.mend([difference])
     yield { type: 'REPAIRED', text: `${supplyId} ${field}: ${logged} is counted now` }
   }
 }

@@ -8,6 +8,8 @@ import { type StatsWindow, versionOf } from './window.ts'
 
 /** What scripts on the statistics of the last hours begin with. */
 export const WINDOW_LUA = new URL('window.lua', import.meta.url)
+/** What mends one counter of them, after it. */
+export const MEND_WINDOW_LUA = new URL('mend-window.lua', import.meta.url)
 
 /**
  * Reads statistics of the last hours: what has left is taken out first, by the script that reads.

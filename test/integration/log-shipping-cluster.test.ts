@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLogStreams } from '../../src/history/log-stream.ts'
 import { compareCounters } from '../../src/reconcile/counters.ts'
-import { mendCounters } from '../../src/reconcile/mend-counters.ts'
+import { createMendCounter } from '../../src/reconcile/mend-counter.ts'
 import { untilShipped } from '../../src/reconcile/until-shipped.ts'
 import { SHARDS, shardOf } from '../../src/redis/shards.ts'
 import type { StatsStore } from '../../src/stats/types.ts'
@@ -151,7 +151,13 @@ describe.runIf(hasRedis && hasPostgres)('the auction log on its way through a Re
         ['supply7', 'total_reqs', 3],
         ['supply9', 'bidder:a:wins', 2],
       ])
-      await mendCounters(connection, { publish: () => {} }, found)
+      const mend = createMendCounter({
+        connection,
+        changes: { publish: () => {} },
+        prisma: shipping.prisma,
+        window: undefined,
+      })
+      for (const difference of found) expect(await mend(difference)).toBe(true)
       expect(await differences(stats)).toEqual([])
       // It is added where counting goes on.
       expect(await connection.client.hget('stats:{supply9}', 'bidder:a:wins')).toBe('2')

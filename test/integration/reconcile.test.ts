@@ -6,18 +6,20 @@ import { migrateUp } from '../../src/db/migrations.ts'
 import { createLogStreams } from '../../src/history/log-stream.ts'
 import { streamKeys } from '../../src/history/stream-keys.ts'
 import { compareCounters } from '../../src/reconcile/counters.ts'
-import { mendCounters } from '../../src/reconcile/mend-counters.ts'
+import { createMendCounter } from '../../src/reconcile/mend-counter.ts'
 import { type ReconcileFinding, type ReconcileOptions, reconcile } from '../../src/reconcile/reconcile.ts'
 import { untilShipped } from '../../src/reconcile/until-shipped.ts'
 import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
 import { createRedisStatsStore } from '../../src/stats/redis.ts'
 import type { StatsStore } from '../../src/stats/types.ts'
+import { startOfWindow } from '../../src/stats/window.ts'
 import { logAuctions, loggedAuction } from '../support/logged.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { hasPostgres, hasRedis } from '../support/services.ts'
 
+const HOUR_MS = 3_600_000
 const NOW = Date.parse('2026-03-10T12:00:00Z')
 const AUCTIONS = [
   loggedAuction('2026-03-10T11:59:59.999Z', 'news', 'US', {
@@ -76,9 +78,9 @@ describe.runIf(hasPostgres && hasRedis)('reconcile', () => {
     const untilLogged = () => untilShipped(createLogStreams(connection), prisma, 500)
     const findings: ReconcileFinding[] = []
     const counters = {
+      hours: 'all hours',
       compare: () => compareCounters({ stats, prisma, untilLogged }),
-      mend: (differences: Parameters<typeof mendCounters>[2]) =>
-        mendCounters(connection, { publish: () => {} }, differences),
+      mend: createMendCounter({ connection, changes: { publish: () => {} }, prisma, window: undefined }),
     }
     const given = { client, range: undefined, warmDays: 90, nowMs: NOW, counters, repair: false, ...options }
     for await (const finding of reconcile(given)) findings.push(finding)
@@ -173,6 +175,72 @@ describe.runIf(hasPostgres && hasRedis)('reconcile', () => {
     expect(await run()).toEqual([])
   })
 
+  it('should compare counters of the last hours with the statistics of these, and mend each hour', async () => {
+    const window = { hours: 3 }
+    const hour = Math.floor(Date.now() / HOUR_MS)
+    const auctions = [-5, -1, 0].flatMap((ago) => [
+      loggedAuction((hour + ago) * HOUR_MS, 'news', 'US', { acme: ['WON', 230_000], bolt: ['LOST', 5] }),
+      loggedAuction((hour + ago) * HOUR_MS + 1, 'sport:{a}', 'GB', { bolt: ['WON', 2 ** 40 + 1] }),
+    ])
+    await redis.command('flushall')
+    await logAuctions(database.prisma, auctions)
+    const recent = createRedisStatsStore({ connection, changes: { publish: () => {} }, window })
+    const counters = {
+      hours: 'the last 3 hours',
+      compare: () =>
+        compareCounters({
+          stats: recent,
+          prisma: database.prisma,
+          untilLogged: async () => {},
+          windowStartMs: async () => startOfWindow(window, Date.now()),
+        }),
+      mend: createMendCounter({ connection, changes: { publish: () => {} }, prisma: database.prisma, window }),
+    }
+    for (const auction of auctions) await recent.record(auction)
+    expect(await run({ counters })).toEqual([])
+    await redis.command('hincrby', 'window-stats:{news}', 'bidder:acme:wins', '3')
+    await redis.command('del', 'window-stats:{sport:%7Ba%7D}', `hour:${hour - 1}:window-stats:{sport:%7Ba%7D}`)
+    expect(await run({ counters })).toEqual([
+      'news bidder:acme:wins: 5 counted, 2 in the statistics of the last 3 hours',
+      'sport:{a} total_reqs: 0 counted, 2 in the statistics of the last 3 hours',
+      'sport:{a} country:GB: 0 counted, 2 in the statistics of the last 3 hours',
+      'sport:{a} bidder:bolt:wins: 0 counted, 2 in the statistics of the last 3 hours',
+      `sport:{a} bidder:bolt:revenue_micros: 0 counted, ${2 ** 41 + 2} in the statistics of the last 3 hours`,
+    ])
+    await run({ counters, repair: true })
+    expect(await run({ counters })).toEqual([])
+    // The hours are mended as well, so they leave exactly.
+    const later = createRedisStatsStore({
+      connection,
+      changes: { publish: () => {} },
+      window,
+      now: () => (hour + 2) * HOUR_MS,
+    })
+    const [news, sport] = await later.read(['news', 'sport:{a}'])
+    expect(news?.bidders[0]).toMatchObject({ bidderId: 'acme', wins: 1, revenueMicros: 230_000 })
+    expect(sport?.bidders).toMatchObject([{ bidderId: 'bolt', wins: 1, revenueMicros: 2 ** 40 + 1 }])
+    await Promise.all([recent.dispose(), later.dispose()])
+  })
+
+  it('should not mend a counter of the last hours that has moved since', async () => {
+    const window = { hours: 3 }
+    const recent = createRedisStatsStore({ connection, changes: { publish: () => {} }, window })
+    const mend = createMendCounter({ connection, changes: { publish: () => {} }, prisma: database.prisma, window })
+    await recent.record({ supplyId: 'news', country: 'US', responses: [], priceMicros: 0 })
+    const difference = {
+      supplyId: 'news',
+      field: 'total_reqs',
+      counted: 0,
+      logged: 5,
+      isMoving: false,
+      fromMs: startOfWindow(window, Date.now()),
+    }
+    expect(await mend(difference)).toBe(false)
+    expect(await mend({ ...difference, counted: 1, fromMs: difference.fromMs - HOUR_MS })).toBe(false)
+    expect((await recent.read(['news']))[0]?.totalRequests).toBe(1)
+    await recent.dispose()
+  })
+
   it('should find a supply that nobody has counted', async () => {
     await redis.command('flushall')
     expect(await run()).toContain('news total_reqs: 0 counted, 3 in the statistics of all hours')
@@ -194,8 +262,8 @@ describe.runIf(hasPostgres && hasRedis)('reconcile', () => {
     const compare = (factor: number) => () =>
       compareCounters({ stats: moving(factor), prisma: database.prisma, untilLogged: async () => {} })
     const mend = async () => expect.unreachable()
-    expect(await run({ counters: { compare: compare(1), mend } })).toEqual([])
-    const found = await run({ counters: { compare: compare(10), mend }, repair: true })
+    expect(await run({ counters: { hours: '', compare: compare(1), mend } })).toEqual([])
+    const found = await run({ counters: { hours: '', compare: compare(10), mend }, repair: true })
     expect(found).toContainEqual(expect.stringMatching(/^still: news total_reqs is being counted on/))
   })
 
