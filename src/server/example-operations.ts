@@ -49,11 +49,11 @@ mutation RunAuction {
       winner { id country }
       price
       durationMs
-      responses { bidderId outcome price latencyMs }
+      responses { bidderId outcome reason price latencyMs }
     }
     ... on NoBidsError {
       message
-      responses { bidderId outcome latencyMs }
+      responses { bidderId outcome reason latencyMs }
     }
     ... on Error { message }
   }

@@ -28,7 +28,7 @@ beforeAll(async () => {
 })
 afterAll(() => app?.dispose())
 
-const RECEIPT = `id supplyId country tmax winnerId price responses { bidderId outcome price latencyMs } startedAt durationMs`
+const RECEIPT = `id supplyId country tmax winnerId price responses { bidderId outcome reason price latencyMs } startedAt durationMs`
 
 describe('auction', () => {
   it('should give the receipt of an auction that was sold', async () => {
@@ -43,10 +43,10 @@ describe('auction', () => {
         winnerId: 'acme',
         price: 0.23,
         responses: [
-          { bidderId: 'acme', outcome: 'WON', price: 0.23, latencyMs: 12.5 },
-          { bidderId: 'bolt', outcome: 'LOST', price: 0.12, latencyMs: 12.5 },
-          { bidderId: 'crane', outcome: 'NO_BID', price: null, latencyMs: 12.5 },
-          { bidderId: 'foxtrot', outcome: 'TIMED_OUT', price: null, latencyMs: null },
+          { bidderId: 'acme', outcome: 'WON', reason: null, price: 0.23, latencyMs: 12.5 },
+          { bidderId: 'bolt', outcome: 'LOST', reason: 'OUTBID', price: 0.12, latencyMs: 12.5 },
+          { bidderId: 'crane', outcome: 'NO_BID', reason: null, price: null, latencyMs: 12.5 },
+          { bidderId: 'foxtrot', outcome: 'TIMED_OUT', reason: null, price: null, latencyMs: null },
         ],
         startedAt: new Date(startedAtMs).toISOString(),
         durationMs: 150.25,

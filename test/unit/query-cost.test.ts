@@ -29,7 +29,7 @@ function fragments(times: number, levels: number): string {
   return `{ ...F0 } ${definitions.join(' ')} fragment F${levels} on Query { supplies(first: 100) { nodes { id } } }`
 }
 
-const RECEIPT = `id supplyId country tmax winnerId price responses { bidderId outcome price latencyMs } startedAt durationMs`
+const RECEIPT = `id supplyId country tmax winnerId price responses { bidderId outcome reason price latencyMs } startedAt durationMs`
 const BUCKET = `__typename start supplyId bidderId country requests sold bids noBids timeouts errors skipped revenue averagePrice`
 const TO_DAY = 'to: "2026-12-31T00:00:00Z", granularity: DAY'
 const YEAR = 'from: "2026-01-01T00:00:00Z", to: "2026-12-31T00:00:00Z", granularity: DAY'
