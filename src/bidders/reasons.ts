@@ -46,3 +46,12 @@ export const REASONS = {
 } as const satisfies Readonly<Record<string, Reason>>
 
 export type ReasonName = keyof typeof REASONS
+
+/** The reason of a code in the auction log; undefined where it is of none. */
+export function reasonOfCode(code: number): ReasonName | undefined {
+  return NAMES.get(code)
+}
+
+const NAMES: ReadonlyMap<number, ReasonName> = new Map(
+  Object.entries(REASONS).map(([name, { code }]) => [code, name as ReasonName]),
+)

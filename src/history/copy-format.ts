@@ -2,7 +2,7 @@ import { OUTCOME_CODES, type PackedReader } from './packed-auction.ts'
 
 /** The columns, in the order in which `createCopyRows` writes them. */
 export const COLUMNS =
-  'started_at, id, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms, bidder_ids, outcomes, prices_micros, latencies_ms, bidder_set_id'
+  'started_at, id, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms, bidder_ids, outcomes, prices_micros, latencies_ms, bidder_set_id, reasons'
 
 /** Rows of auction_log in COPY's binary format, https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.4 */
 export interface CopyRows {
@@ -46,6 +46,8 @@ export function createCopyRows(): CopyRows {
       latencies(auction)
       if (bidderSetId === undefined) int32(NULL)
       else text(bidderSetId, 0, bidderSetId.length)
+      if (auction.hasReasons) reasons(auction)
+      else int32(NULL)
     },
     finish() {
       makeRoom(2)
@@ -97,6 +99,15 @@ export function createCopyRows(): CopyRows {
       const latency = auction.latencyMs(index)
       int32(Number.isNaN(latency) ? NULL : 4)
       if (!Number.isNaN(latency)) float32(latency)
+    }
+    endArray(start)
+  }
+
+  function reasons(auction: PackedReader): void {
+    const start = beginArray(INT2_OID, auction.responses, false)
+    for (let index = 0; index < auction.responses; index += 1) {
+      int32(2)
+      int16(auction.reason(index))
     }
     endArray(start)
   }
@@ -176,17 +187,18 @@ function viewOf(bytes: Buffer): DataView {
 }
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
-const COLUMN_COUNT = 13
+const COLUMN_COUNT = 14
 const NULL = -1
 const POSTGRES_EPOCH_MS = Date.UTC(2000, 0)
 
 const TEXT_OID = 25
 const CHAR_OID = 18
 const INT8_OID = 20
+const INT2_OID = 21
 const FLOAT4_OID = 700
 
 const PIECE_BYTES = 65_536
 /** What a row takes beside ids and responses. */
 const FIXED_BYTES = 256
-/** What a response takes beside its bidder's id: a length for each of its four elements, and three of these. */
-const RESPONSE_BYTES = 4 * 4 + 1 + 8 + 4
+/** What a response takes beside its bidder's id: a length for each of its five elements, and four of these. */
+const RESPONSE_BYTES = 5 * 4 + 1 + 8 + 4 + 2

@@ -1,4 +1,5 @@
 import type { Auction } from '../auction/types.ts'
+import { REASONS } from '../bidders/reasons.ts'
 import type { BidderOutcome } from '../bidders/types.ts'
 import { noticesBytesMax, packNotices, startOfNotices } from '../notices/packed-notices.ts'
 import type { Notice } from '../notices/types.ts'
@@ -18,6 +19,7 @@ import type { Notice } from '../notices/types.ts'
  *         outcome                         u8, the code of its letter
  *         latency, ms                     f32, NaN where it is not known
  *         price bid, millionths           f64, NaN where there is none
+ *     reasons, where HAS_REASONS says so  u8 of each response, its code of REASONS, 0 where it has none
  *     notices, where HAS_NOTICES says so  as packNotices writes them, up to the entry's end
  */
 export interface PackedAuctions {
@@ -51,7 +53,7 @@ export function packedBytesMax(
   { responses }: Pick<Auction, 'responses'>,
   notices: readonly Notice[] | undefined,
 ): number {
-  const room = HEADER_BYTES + NAME_BYTES_MAX + responses.length * (NAME_BYTES_MAX + RESPONSE_BYTES)
+  const room = HEADER_BYTES + NAME_BYTES_MAX + responses.length * (NAME_BYTES_MAX + RESPONSE_BYTES + REASON_BYTES)
   return notices === undefined ? room : room + noticesBytesMax(notices)
 }
 
@@ -72,12 +74,12 @@ export function packAuction(
   packId(id, bytes, start + 4)
   bytes[start + 20] = country.charCodeAt(0)
   bytes[start + 21] = country.charCodeAt(1)
-  view.setUint16(start + 22, notices === undefined ? auction.tmaxMs : auction.tmaxMs | HAS_NOTICES, true)
   view.setFloat32(start + 24, auction.durationMs, true)
   view.setFloat64(start + 28, auction.priceMicros, true)
   let at = packName(auction.supplyId, bytes, start + 36)
   view.setUint16(at, responses.length, true)
   at += 2
+  let parts = notices === undefined ? 0 : HAS_NOTICES
   // By index: this is the hot path, and an iterator costs more than all the rest of the loop.
   for (let index = 0; index < responses.length; index += 1) {
     const response = responses[index] as Auction['responses'][number]
@@ -85,8 +87,11 @@ export function packAuction(
     bytes[at] = OUTCOME_CODES[response.outcome]
     view.setFloat32(at + 1, response.latencyMs ?? Number.NaN, true)
     view.setFloat64(at + 5, response.priceMicros ?? Number.NaN, true)
+    if (response.reason !== undefined) parts |= HAS_REASONS
     at += RESPONSE_BYTES - 2
   }
+  view.setUint16(start + 22, auction.tmaxMs | parts, true)
+  if ((parts & HAS_REASONS) !== 0) at = packReasons(responses, bytes, at)
   if (notices !== undefined) at = packNotices(notices, bytes, view, at)
   view.setUint32(start, at - start, true)
   return at
@@ -113,6 +118,10 @@ export interface PackedReader {
   latencyMs(response: number): number
   /** NaN where there is none. */
   bidMicros(response: number): number
+  /** Whether any response has a reason. */
+  readonly hasReasons: boolean
+  /** The code of REASONS; 0 where there is none. */
+  reason(response: number): number
   readonly hasNotices: boolean
   /** Where the entry ends, and its notices with it. */
   readonly end: number
@@ -142,6 +151,7 @@ export function readPacked({ bytes }: Pick<PackedAuctions, 'bytes'>): PackedRead
         at += RESPONSE_BYTES + view.getUint16(at, true)
       }
       starts[responses] = at
+      if (has(HAS_REASONS)) at += responses
       if (end > bytes.length || at !== (has(HAS_NOTICES) ? startOfNotices(view, end) : end))
         throw new RangeError('the packed auctions are cut off')
       return true
@@ -178,6 +188,10 @@ export function readPacked({ bytes }: Pick<PackedAuctions, 'bytes'>): PackedRead
     outcome: (response) => bytes[bidderEnd(response)] as number,
     latencyMs: (response) => view.getFloat32(bidderEnd(response) + 1, true),
     bidMicros: (response) => view.getFloat64(bidderEnd(response) + 5, true),
+    get hasReasons() {
+      return has(HAS_REASONS)
+    },
+    reason: (response) => (has(HAS_REASONS) ? (bytes[(starts[responses] as number) + response] as number) : 0),
     get hasNotices() {
       return has(HAS_NOTICES)
     },
@@ -193,6 +207,13 @@ export function readPacked({ bytes }: Pick<PackedAuctions, 'bytes'>): PackedRead
   function bidderEnd(response: number): number {
     return (starts[response + 1] as number) - RESPONSE_BYTES + 2
   }
+}
+
+function packReasons(responses: Auction['responses'], bytes: Buffer, start: number): number {
+  responses.forEach(({ reason }, index) => {
+    bytes[start + index] = reason === undefined ? 0 : REASONS[reason].code
+  })
+  return start + responses.length
 }
 
 /** A UUID's 16 bytes. */
@@ -225,10 +246,12 @@ function packName(name: string, bytes: Buffer, at: number): number {
 const HEADER_BYTES = 40
 /** Enough for the longest tmax. */
 const TMAX_BITS = 0x1fff
-/** Among the bits above: what an entry has beside the necessary. */
+/** The bits above: what an entry has beside the necessary. */
+const HAS_REASONS = 0x4000
 const HAS_NOTICES = 0x8000
 /** Beside the bidder's id, with its length. */
 const RESPONSE_BYTES = 15
+const REASON_BYTES = 1
 /** Ids have 128 characters at most, of up to three bytes for each UTF-16 unit, and a length. */
 const NAME_BYTES_MAX = 2 + 3 * 128
 

@@ -1,4 +1,5 @@
 import { timeOfAuctionId } from '../auction/auction-id.ts'
+import { reasonOfCode } from '../bidders/reasons.ts'
 import { Prisma, type PrismaClient } from '../generated/prisma/client.ts'
 import { BIDDER_IDS, JOIN_BIDDER_SETS } from './bidder-sets.ts'
 import { OUTCOMES } from './packed-auction.ts'
@@ -133,6 +134,7 @@ interface AuctionRow {
   readonly outcomes: readonly string[]
   readonly prices_micros: readonly (number | null)[]
   readonly latencies_ms: readonly (number | null)[]
+  readonly reasons: readonly number[] | null
 }
 
 interface StepRow extends AuctionRow {
@@ -155,13 +157,14 @@ function toAuction(row: AuctionRow): LoggedAuction {
       outcome: OUTCOMES[row.outcomes[index] ?? ''] ?? 'TIMED_OUT',
       priceMicros: row.prices_micros[index] ?? null,
       latencyMs: row.latencies_ms[index] ?? null,
+      reason: reasonOfCode(row.reasons?.[index] ?? 0),
     })),
   }
 }
 
 /** Of types that Prisma's driver adapter can read; whole millionths up to 2^53 are exact as float8. */
 const COLUMNS = Prisma.sql`id::text, started_at, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms,
-  ${Prisma.raw(BIDDER_IDS)} AS bidder_ids, outcomes::text[], prices_micros::float8[], latencies_ms`
+  ${Prisma.raw(BIDDER_IDS)} AS bidder_ids, outcomes::text[], prices_micros::float8[], latencies_ms, reasons::int[]`
 const JOINED = Prisma.raw(JOIN_BIDDER_SETS)
 /** BIDDER_IDS of the few that are looked at: a join may be planned to read all sets first. */
 const ASKED = Prisma.sql`coalesce(bidder_ids, (

@@ -58,6 +58,7 @@ export const insertRows: WriteRows = async (client, packed, sets) => {
     textArray(columns.pricesMicros),
     textArray(columns.latenciesMs),
     textArray(columns.bidderSetId),
+    textArray(columns.reasons),
   ])
 }
 
@@ -79,6 +80,7 @@ function createColumns() {
     pricesMicros: [] as string[],
     latenciesMs: [] as string[],
     bidderSetId: [] as (string | null)[],
+    reasons: [] as (string | null)[],
   }
 }
 
@@ -99,6 +101,7 @@ function addTo(columns: Columns, bytes: Buffer, auction: PackedReader, bidderSet
   columns.pricesMicros.push(numberArray(responses.map((response) => known(auction.bidMicros(response)))))
   columns.latenciesMs.push(numberArray(responses.map((response) => known(auction.latencyMs(response)))))
   columns.bidderSetId.push(bidderSetId?.toString('hex') ?? null)
+  columns.reasons.push(auction.hasReasons ? numberArray(responses.map((response) => auction.reason(response))) : null)
 }
 
 function known(value: number): number | null {
@@ -109,6 +112,7 @@ const ID_BYTES = 16
 const INSERT = `
   INSERT INTO auction_log (${COLUMNS})
   SELECT started_at, id, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms,
-    bidder_ids::text[], outcomes::"char"[], prices_micros::bigint[], latencies_ms::real[], bidder_set_id
+    bidder_ids::text[], outcomes::"char"[], prices_micros::bigint[], latencies_ms::real[], bidder_set_id,
+    reasons::smallint[]
   FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::bigint[],
-    $8::real[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[]) AS batch (${COLUMNS})`
+    $8::real[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::text[]) AS batch (${COLUMNS})`

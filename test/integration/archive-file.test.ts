@@ -1,6 +1,10 @@
+import { writeFile as writeFileBytes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
+import type { SchemaElement } from 'hyparquet'
+import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { COLUMNS, createSchema, toColumns } from '../../src/history/archive/columns.ts'
 import { openFile } from '../../src/history/archive/read-file.ts'
 import { writeFile } from '../../src/history/archive/write-file.ts'
 import type { LoggedAuction } from '../../src/history/types.ts'
@@ -67,6 +71,7 @@ describe('a day’s file', () => {
         'outcomes VARCHAR[]',
         'prices_micros BIGINT[]',
         'latencies_ms DECIMAL(9,2)[]',
+        'reasons VARCHAR[]',
       ])
       // More than DuckDB reads at once, so that it skips by statistics and Bloom filter what has not the id.
       const { id } = auctions[2_900] as LoggedAuction
@@ -84,6 +89,27 @@ describe('a day’s file', () => {
       connection.closeSync()
       instance.closeSync()
     }
+  })
+
+  it('should be read where it was written before there were reasons', async () => {
+    const auctions = makeUpAuctions({ count: 100, startOfDayMs: START_OF_DAY_MS })
+    const schema = createSchema({ isFinished: true }).slice(0, -3)
+    const [root, ...columns] = schema as [SchemaElement, ...SchemaElement[]]
+    const writer = new ByteWriter()
+    const earlier = new ParquetWriter({ writer, schema: [{ ...root, num_children: COLUMNS.length - 1 }, ...columns] })
+    await earlier.write({
+      columnData: toColumns(auctions)
+        .slice(0, -1)
+        .map(({ bloomFilter: _, ...column }) => column),
+    })
+    await earlier.finish()
+    await writeFileBytes(path, writer.getBytes())
+
+    const read = await readAuctions(path)
+    expect(read.flatMap(({ responses }) => responses).some(({ outcome }) => outcome === 'ERROR')).toBe(true)
+    expect(read).toEqual(
+      auctions.map((auction) => ({ ...auction, responses: auction.responses.map(({ reason: _, ...rest }) => rest) })),
+    )
   })
 
   it('should have at most 60 bytes for each auction of eight responses', async () => {
@@ -119,6 +145,7 @@ function toRow(auction: LoggedAuction | undefined) {
     outcomes: responses.map(({ outcome }) => outcome),
     prices_micros: responses.map(({ priceMicros: bid }) => (bid === null ? null : String(bid))),
     latencies_ms: responses.map(({ latencyMs }) => latencyMs?.toFixed(2) ?? null),
+    reasons: responses.some(({ reason }) => reason) ? responses.map(({ reason }) => reason ?? null) : [],
   }
 }
 

@@ -234,12 +234,11 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
       const event = { event_time: new Date(startedAtMs), supply_id: supplyId, country }
       return [
         { ...event, bidder_id: null, event_type: 'request', micros: null },
-        ...responses.map(({ bidderId, outcome, priceMicros }) => ({
-          ...event,
-          bidder_id: bidderId,
-          event_type: outcome === 'NO_BID' ? 'no_bid' : outcome === 'TIMED_OUT' ? 'timeout' : 'bid',
-          micros: priceMicros,
-        })),
+        ...responses.flatMap(({ bidderId, outcome, priceMicros }) =>
+          outcome === 'SKIPPED'
+            ? []
+            : { ...event, bidder_id: bidderId, event_type: EVENT_TYPES[outcome], micros: priceMicros },
+        ),
         ...(winner ? [{ ...event, bidder_id: winner.id, event_type: 'win', micros: priceMicros }] : []),
       ]
     })
@@ -262,8 +261,12 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
       expect(await of('supply_stats_daily', 'requests')).toEqual([
         { day, count: ofToday.length, revenue: revenue(ofToday) },
       ])
-      const asked = ofToday.reduce((sum, { responses }) => sum + responses.length, 0)
-      expect(await of('bidder_stats_daily', 'asked')).toEqual([{ day, count: asked, revenue: revenue(ofToday) }])
+      const responses = ofToday.flatMap((auction) => auction.responses)
+      const errors = responses.filter(({ outcome }) => outcome === 'ERROR').length
+      const skipped = responses.filter(({ outcome }) => outcome === 'SKIPPED').length
+      for (const [counter, count] of Object.entries({ asked: responses.length - skipped, errors, skipped })) {
+        expect(await of('bidder_stats_daily', counter)).toEqual([{ day, count, revenue: revenue(ofToday) }])
+      }
       await rows('ALTER DATABASE postgres RESET timezone')
     },
   )
@@ -343,3 +346,5 @@ describe.each(STORES)('the auction log in $store', ({ store: name, open, availab
 function partitionOf(dayMs: number): string {
   return `auction_log_${new Date(dayMs).toISOString().slice(0, 10).replaceAll('-', '')}`
 }
+
+const EVENT_TYPES = { WON: 'bid', LOST: 'bid', NO_BID: 'no_bid', TIMED_OUT: 'timeout', ERROR: 'error' } as const

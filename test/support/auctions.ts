@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { createAuctionIds } from '../../src/auction/auction-id.ts'
 import type { Auction } from '../../src/auction/types.ts'
+import { REASONS, type ReasonName } from '../../src/bidders/reasons.ts'
 import type { BidderOutcome, BidderResponse } from '../../src/bidders/types.ts'
 import { type PackedAuctions, packAuction, packedBytesMax } from '../../src/history/packed-auction.ts'
 import { noticesOf } from '../../src/notices/notices-of.ts'
@@ -43,6 +44,7 @@ export const arbitraryAuction: fc.Arbitrary<Auction> = fc
         outcome: fc.constantFrom<Exclude<BidderOutcome, 'WON'>>('LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'),
         micros: arbitraryMicros(),
         latencyMs: fc.option(fc.float({ min: 0, max: 5000, noNaN: true })),
+        chance: fc.nat(1_000),
       }),
     ),
     isSold: fc.boolean(),
@@ -50,10 +52,17 @@ export const arbitraryAuction: fc.Arbitrary<Auction> = fc
   })
   .map(({ bidderIds, answers, isSold, paid, startedAtMs, ...auction }) => {
     const responses = bidderIds.map((bidderId): BidderResponse => {
-      const { outcome, micros, latencyMs } = answers.next().value
-      return { bidderId, outcome, latencyMs, priceMicros: outcome === 'LOST' ? micros : null }
+      const { outcome, micros, latencyMs, chance } = answers.next().value
+      const reason = reasonFor(outcome, chance)
+      return {
+        bidderId,
+        outcome,
+        latencyMs,
+        priceMicros: outcome === 'LOST' ? micros : null,
+        ...(reason && { reason }),
+      }
     })
-    const winner = isSold ? responses.find(({ outcome }) => outcome === 'LOST') : undefined
+    const winner = isSold ? responses.find(({ outcome, reason }) => outcome === 'LOST' && !reason) : undefined
     if (winner) winner.outcome = 'WON'
     return {
       ...auction,
@@ -91,9 +100,11 @@ export function randomAuctions(
       const outcome = (['LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'] as const)[next(5)] ?? 'LOST'
       // What a REAL holds exactly.
       const latencyMs = outcome === 'TIMED_OUT' || outcome === 'SKIPPED' ? null : next(2000) / 8
-      return { bidderId, outcome, priceMicros: outcome === 'LOST' ? 1 + next(1_000_000) : null, latencyMs }
+      const reason = reasonFor(outcome, next(1_000))
+      const priceMicros = outcome === 'LOST' ? 1 + next(1_000_000) : null
+      return { bidderId, outcome, priceMicros, latencyMs, ...(reason && { reason }) }
     })
-    const winner = responses.find(({ outcome }) => outcome === 'LOST')
+    const winner = responses.find(({ outcome, reason }) => outcome === 'LOST' && !reason)
     if (winner) winner.outcome = 'WON'
     return {
       id: idAt(startedAtMs),
@@ -110,6 +121,17 @@ export function randomAuctions(
       durationMs: next(4000) / 8,
     }
   })
+}
+
+/** One that an outcome may have; of bids, most have none. */
+export function reasonFor(outcome: BidderOutcome, chance: number): ReasonName | undefined {
+  if (outcome === 'LOST') return chance % 4 === 0 ? 'BELOW_FLOOR' : undefined
+  const [from, to] = outcome === 'ERROR' ? [10, 40] : outcome === 'SKIPPED' ? [40, 256] : [0, 0]
+  const names = (Object.keys(REASONS) as ReasonName[]).filter((name) => {
+    const { code } = REASONS[name]
+    return code >= from && code < to
+  })
+  return names[chance % names.length]
 }
 
 /** Packs them one after the other, as they are on their way to the log. */

@@ -7,7 +7,7 @@ import { writeFile } from '../../src/history/archive/write-file.ts'
 import type { LoggedAuction } from '../../src/history/types.ts'
 import { compareIds } from '../../src/id-order.ts'
 import { createRandom, type Random } from '../../src/random.ts'
-import { NAME_SETS } from './logged.ts'
+import { NAME_SETS, reasonCodes } from './logged.ts'
 import { query } from './postgres.ts'
 
 export const DAY_MS = 86_400_000
@@ -94,8 +94,9 @@ export async function readAuctions(path: string): Promise<LoggedAuction[]> {
 function respond(bidderId: string, random: Random): BidderResponse {
   const latencyMs = random() < 0.05 ? null : Math.floor(random() * 30_000) / 100
   if (latencyMs === null || latencyMs > 200) return { bidderId, outcome: 'TIMED_OUT', priceMicros: null, latencyMs }
-  if (random() < 0.05) return { bidderId, outcome: 'SKIPPED', priceMicros: null, latencyMs: null }
-  if (random() < 0.1) return { bidderId, outcome: 'ERROR', priceMicros: null, latencyMs }
+  if (random() < 0.05)
+    return { bidderId, outcome: 'SKIPPED', priceMicros: null, latencyMs: null, reason: 'CIRCUIT_OPEN' }
+  if (random() < 0.1) return { bidderId, outcome: 'ERROR', priceMicros: null, latencyMs, reason: 'INVALID_JSON' }
   if (random() < 0.3) return { bidderId, outcome: 'NO_BID', priceMicros: null, latencyMs }
   return { bidderId, outcome: 'LOST', priceMicros: (1 + Math.floor(random() * 100)) * 10_000, latencyMs }
 }
@@ -108,6 +109,7 @@ function toRow({ responses, startedAtMs, ...auction }: LoggedAuction) {
     outcomes: responses.map(({ outcome }) => outcome.charAt(0).toLowerCase()),
     prices: responses.map(({ priceMicros }) => priceMicros),
     latencies: responses.map(({ latencyMs }) => latencyMs),
+    reasons: reasonCodes({ responses }),
   }
 }
 
@@ -115,11 +117,13 @@ const list = (name: string, type: string) =>
   `ARRAY(SELECT value::${type} FROM jsonb_array_elements_text("${name}") WITH ORDINALITY AS t(value, place) ORDER BY place)`
 const INSERT = `
   INSERT INTO auction_log (started_at, id, supply_id, country, tmax_ms, winner_id, price_micros, duration_ms, bidder_ids,
-    outcomes, prices_micros, latencies_ms)
+    outcomes, prices_micros, latencies_ms, reasons)
   SELECT "startedAt", id, "supplyId", country, "tmaxMs", "winnerId", "priceMicros", "durationMs", ${list('bidderIds', 'text')},
-    ${list('outcomes', '"char"')}, ${list('prices', 'bigint')}, ${list('latencies', 'real')}
+    ${list('outcomes', '"char"')}, ${list('prices', 'bigint')}, ${list('latencies', 'real')},
+    CASE WHEN jsonb_typeof(reasons) = 'array' THEN ${list('reasons', 'smallint')} END
   FROM jsonb_to_recordset($1) AS auctions ("startedAt" timestamptz, id uuid, "supplyId" text, country text, "tmaxMs" smallint,
-    "winnerId" text, "priceMicros" bigint, "durationMs" real, "bidderIds" jsonb, outcomes jsonb, prices jsonb, latencies jsonb)`
+    "winnerId" text, "priceMicros" bigint, "durationMs" real, "bidderIds" jsonb, outcomes jsonb, prices jsonb, latencies jsonb,
+    reasons jsonb)`
 
 const ROWS_PER_STATEMENT = 5_000
 /** Beyond ASCII, so that the orders of bytes, of UTF-16 and of a language differ. */

@@ -1,4 +1,5 @@
 import { createAuctionIds } from '../../src/auction/auction-id.ts'
+import { REASONS, type ReasonName } from '../../src/bidders/reasons.ts'
 import type { BidderOutcome } from '../../src/bidders/types.ts'
 import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import type { LoggedAuction } from '../../src/history/types.ts'
@@ -23,6 +24,7 @@ export function loggedAuction(
     outcome,
     priceMicros,
     latencyMs: outcome === 'TIMED_OUT' || outcome === 'SKIPPED' ? null : 12.5,
+    reason: REASON_OF[outcome],
   }))
   const winner = responses.find(({ outcome }) => outcome === 'WON')
   return {
@@ -43,12 +45,27 @@ export function loggedAuction(
 export async function logAuctions(prisma: PrismaClient, auctions: readonly LoggedAuction[]): Promise<void> {
   const days = new Set(auctions.map(({ startedAtMs }) => new Date(startedAtMs).toISOString().slice(0, 10)))
   for (const day of days) await prisma.$queryRaw`SELECT auction_log_make_days(${day}::date, 1)`
-  await prisma.$executeRawUnsafe(INSERT, JSON.stringify(auctions))
+  await prisma.$executeRawUnsafe(INSERT, JSON.stringify(auctions.map(withReasons)))
   for (const statement of NAME_SETS) await prisma.$executeRawUnsafe(statement)
   await prisma.$executeRawUnsafe(`TRUNCATE ${Object.keys(ROLLUPS).join(', ')}`)
   for (const [table, counted] of Object.entries(ROLLUPS)) {
     await prisma.$executeRawUnsafe(`INSERT INTO ${table} ${counted}`)
   }
+}
+
+function withReasons(auction: LoggedAuction) {
+  return { ...auction, reasons: reasonCodes(auction) }
+}
+
+/** As a row has them. */
+export function reasonCodes({ responses }: Pick<LoggedAuction, 'responses'>): number[] | null {
+  const codes = responses.map(({ reason }) => (reason ? REASONS[reason].code : 0))
+  return codes.some((code) => code > 0) ? codes : null
+}
+
+const REASON_OF: Readonly<Partial<Record<BidderOutcome, ReasonName>>> = {
+  ERROR: 'INVALID_JSON',
+  SKIPPED: 'CIRCUIT_OPEN',
 }
 
 /** An id as the service makes it at this moment, in milliseconds since 1970. */
@@ -64,7 +81,9 @@ const INSERT = `
     ARRAY(SELECT r->>'bidderId' FROM jsonb_array_elements(a->'responses') AS r),
     ARRAY(SELECT lower(left(r->>'outcome', 1))::"char" FROM jsonb_array_elements(a->'responses') AS r),
     ARRAY(SELECT (r->>'priceMicros')::bigint FROM jsonb_array_elements(a->'responses') AS r),
-    ARRAY(SELECT (r->>'latencyMs')::real FROM jsonb_array_elements(a->'responses') AS r)
+    ARRAY(SELECT (r->>'latencyMs')::real FROM jsonb_array_elements(a->'responses') AS r),
+    NULL, CASE WHEN jsonb_typeof(a->'reasons') = 'array' THEN
+      ARRAY(SELECT code::smallint FROM jsonb_array_elements_text(a->'reasons') AS code) END
   FROM jsonb_array_elements($1::jsonb) AS a`
 
 /** Has some rows name their bidders' set, as new ones do, while others have the bidders themselves. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Auction } from '../../src/auction/types.ts'
+import { reasonOfCode } from '../../src/bidders/reasons.ts'
 import type { BidderOutcome, BidderResponse } from '../../src/bidders/types.ts'
 import {
   OUTCOME_CODES,
@@ -24,6 +25,7 @@ function unpacked(bytes: Buffer, auction: PackedReader): unknown {
     outcome: OUTCOMES.get(auction.outcome(index)),
     latencyMs: Number.isNaN(auction.latencyMs(index)) ? null : auction.latencyMs(index),
     priceMicros: Number.isNaN(auction.bidMicros(index)) ? null : auction.bidMicros(index),
+    reason: reasonOfCode(auction.reason(index)),
   }))
   return {
     id: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
@@ -47,7 +49,7 @@ function roundTrip(auctions: readonly Auction[]): unknown[] {
 
 const packed = ({ winner: _, auctionType: __, floorMicros: ___, responses, ...auction }: Auction) => ({
   ...auction,
-  responses: responses.map(({ bid: _bid, reason: _reason, ...response }) => response),
+  responses: responses.map(({ bid: _bid, ...response }) => response),
 })
 const [AUCTION] = randomAuctions(1) as [Auction]
 const WON: BidderResponse = { bidderId: 'won', outcome: 'WON', priceMicros: 2, latencyMs: 1 }
@@ -109,12 +111,27 @@ describe('packAuction and readPacked', () => {
     expect(packAll([silent]).bytes).toEqual(packAll([{ ...AUCTION, responses: [WON, ...LOST] }]).bytes)
   })
 
+  it('should take a byte for each response where one has a reason, ahead of the notices', () => {
+    const silent = { ...AUCTION, responses: [WON, ...LOST], priceMicros: 1 }
+    const refused = {
+      ...silent,
+      responses: [WON, ...LOST.slice(1), { ...LOST[0], reason: 'BELOW_FLOOR' }] as BidderResponse[],
+    }
+    expect(packAll([refused]).bytes).toHaveLength(packAll([silent]).bytes.length + 1 + LOST.length)
+    const told = withBids(refused, () => bidWith({ nurl: 'http://n' }))
+    const { bytes } = packAll([told, AUCTION])
+    expect(roundTrip([told, AUCTION])).toEqual([told, AUCTION].map(packed))
+    const reader = readPacked({ bytes })
+    expect([reader.next(), reader.hasReasons, reader.hasNotices]).toEqual([true, true, true])
+    expect(readNotices(bytes, reader.end)).toEqual(noticesOf(told))
+  })
+
   it('should read an entry of before there were notices', () => {
     const bytes = Buffer.from(EARLIER, 'hex')
     const reader = readPacked({ bytes })
     expect(reader.next()).toBe(true)
     expect(unpacked(bytes, reader)).toMatchObject({ supplyId: 'news', tmaxMs: 200, priceMicros: 230_000 })
-    expect(reader.hasNotices).toBe(false)
+    expect([reader.hasNotices, reader.hasReasons, reader.reason(0)]).toEqual([false, false, 0])
     expect(reader.next()).toBe(false)
   })
 

@@ -1,5 +1,6 @@
 import type { SchemaElement } from 'hyparquet'
 import type { ColumnSource } from 'hyparquet-writer'
+import type { ReasonName } from '../../bidders/reasons.ts'
 import type { BidderOutcome } from '../../bidders/types.ts'
 import type { LoggedAuction } from '../types.ts'
 import { toHundredths } from './day-sums.ts'
@@ -37,8 +38,12 @@ export function createSchema({ isFinished }: { readonly isFinished: boolean }): 
     ...list('outcomes', { ...TEXT, repetition_type: 'REQUIRED' }),
     ...list('prices_micros', { type: 'INT64', repetition_type: 'OPTIONAL' }),
     ...list('latencies_ms', { ...HUNDREDTHS, repetition_type: 'OPTIONAL' }),
+    ...list(REASONS_COLUMN, { ...TEXT, repetition_type: 'OPTIONAL' }),
   ]
 }
+
+/** Empty where no response has a reason. Files of earlier versions have no such column. */
+export const REASONS_COLUMN = 'reasons'
 
 /** Of a file's columns, in the order in which `toAuction` takes their values. */
 export const COLUMNS = [
@@ -54,6 +59,7 @@ export const COLUMNS = [
   'outcomes',
   'prices_micros',
   'latencies_ms',
+  REASONS_COLUMN,
 ] as const
 
 export function toColumns(auctions: readonly LoggedAuction[]): ColumnSource[] {
@@ -73,13 +79,14 @@ export function toColumns(auctions: readonly LoggedAuction[]): ColumnSource[] {
     column('outcomes', ({ responses }) => responses.map(({ outcome }) => outcome), DICTIONARY),
     column('prices_micros', ({ responses }) => responses.map(toPrice), DICTIONARY),
     column('latencies_ms', ({ responses }) => responses.map(({ latencyMs }) => latencyMs), DELTA),
+    column(REASONS_COLUMN, toReasons, DICTIONARY),
   ]
 }
 
 /** One row, its values in the order of COLUMNS, as `PARSERS` has them read. */
 export function toAuction(values: readonly unknown[]): LoggedAuction {
   const [id, startedAtMs, supplyId, country, tmaxMs, winnerId, priceMicros, durationMs, ...lists] = values
-  const [bidderIds, outcomes, pricesMicros, latenciesMs] = lists as [string[], BidderOutcome[], bigint[], number[]]
+  const [bidderIds, outcomes, pricesMicros, latenciesMs, reasons = []] = lists as Lists
   return {
     id: bytesToId(id as Uint8Array),
     startedAtMs: startedAtMs as number,
@@ -94,9 +101,12 @@ export function toAuction(values: readonly unknown[]): LoggedAuction {
       outcome: outcomes[index] as BidderOutcome,
       priceMicros: nullable(pricesMicros[index], Number),
       latencyMs: nullable(latenciesMs[index], toMs),
+      reason: reasons[index] ?? undefined,
     })),
   }
 }
+
+type Lists = [string[], BidderOutcome[], bigint[], number[], reasons?: (ReasonName | null)[]]
 
 /** How values are read that have a type of their own in a file. */
 export const PARSERS = {
@@ -123,6 +133,11 @@ function list(name: string, element: Omit<SchemaElement, 'name'>): SchemaElement
 
 function toPrice({ priceMicros }: { readonly priceMicros: number | null }): bigint | null {
   return priceMicros === null ? null : BigInt(priceMicros)
+}
+
+function toReasons({ responses }: LoggedAuction): (ReasonName | null)[] {
+  const reasons = responses.map(({ reason }) => reason ?? null)
+  return reasons.some((reason) => reason !== null) ? reasons : []
 }
 
 function nullable<T>(value: T | null | undefined, convert: (value: T) => number): number | null {

@@ -1,3 +1,4 @@
+import { REASONS } from '../../bidders/reasons.ts'
 import type { BidderOutcome } from '../../bidders/types.ts'
 import type { LoggedAuction } from '../types.ts'
 
@@ -83,6 +84,11 @@ const SUMS = {
   latencyHundredths: {
     sql: `sum((SELECT sum(${HUNDREDTHS}) FROM unnest(latencies_ms) AS ms))`,
     of: ({ responses }) => responses.reduce((sum, { latencyMs }) => sum + toHundredths(latencyMs ?? 0), 0),
+  },
+  /** Of their codes. */
+  reasons: {
+    sql: 'sum((SELECT sum(reason) FROM unnest(reasons) AS reason))',
+    of: ({ responses }) => responses.reduce((sum, { reason }) => sum + (reason ? REASONS[reason].code : 0), 0),
   },
 } satisfies Record<string, Sum>
 

@@ -8,7 +8,7 @@ import {
   type RowGroup,
 } from 'hyparquet'
 import type { LoggedAuction } from '../types.ts'
-import { COLUMNS, PARSERS, toAuction } from './columns.ts'
+import { COLUMNS, PARSERS, REASONS_COLUMN, toAuction } from './columns.ts'
 
 /** A day's file, open. */
 export interface OpenFile {
@@ -49,11 +49,13 @@ export async function openFile(path: string, known?: FileMetaData): Promise<Open
       })
       return rows
     }
+    const hasReasons = metadata.schema.some(({ name }) => name === REASONS_COLUMN)
+    const columns = COLUMNS.filter((name) => hasReasons || name !== REASONS_COLUMN)
     return {
       metadata,
       groups: toGroups(metadata),
       readRows,
-      readAuctions: async (start, end) => (await readRows(COLUMNS, start, end)).map(toAuction),
+      readAuctions: async (start, end) => (await readRows(columns, start, end)).map(toAuction),
       readBytes: async (start, end) => file.slice(start, end),
       dispose: () => handle.close(),
     }

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { reasonOfCode } from '../../bidders/reasons.ts'
 import type { BidderOutcome } from '../../bidders/types.ts'
 import { compareIds } from '../../id-order.ts'
 import { BIDDER_IDS, JOIN_BIDDER_SETS } from '../bidder-sets.ts'
@@ -55,7 +56,7 @@ async function* readSupply(client: pg.Client, table: string, supplyId: string): 
 const SELECTED = `
   id, extract(epoch FROM started_at)::float8 * 1000, supply_id, country, tmax_ms, winner_id, price_micros::float8, duration_ms,
   array_to_string(${BIDDER_IDS}, E'\\n'), array_to_string(outcomes, ''), array_to_string(prices_micros, ',', ''),
-  array_to_string(latencies_ms, ',', '')`
+  array_to_string(latencies_ms, ',', ''), coalesce(array_to_string(reasons, ','), '')`
 
 /** In the order of bytes, which is that of a Parquet file's statistics, whatever the database's own is. */
 const ORDER = 'supply_id COLLATE "C", started_at DESC, id DESC'
@@ -64,14 +65,29 @@ const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 /** How many rows are in memory at once. */
 const ROWS_FETCHED = 2_000
 
-type Row = [string, number, string, string, number, string | null, number, number, string, string, string, string]
+type Row = [
+  string,
+  number,
+  string,
+  string,
+  number,
+  string | null,
+  number,
+  number,
+  string,
+  string,
+  string,
+  string,
+  string,
+]
 
 function toAuction(row: Row): LoggedAuction {
   const [id, startedAtMs, supplyId, country, tmaxMs, winnerId, priceMicros, durationMs] = row
-  const [bidderIds, outcomes, prices, latencies] = row.slice(8) as [string, string, string, string]
+  const [bidderIds, outcomes, prices, latencies, reasons] = row.slice(8) as [string, string, string, string, string]
   const ids = bidderIds.split('\n')
   const pricesMicros = prices.split(',')
   const latenciesMs = latencies.split(',')
+  const codes = reasons.split(',')
   return {
     id,
     startedAtMs: Math.round(startedAtMs),
@@ -86,6 +102,7 @@ function toAuction(row: Row): LoggedAuction {
       outcome: OUTCOMES[code] as BidderOutcome,
       priceMicros: pricesMicros[index] ? Number(pricesMicros[index]) : null,
       latencyMs: latenciesMs[index] ? roundReal(Number(latenciesMs[index])) : null,
+      reason: reasonOfCode(Number(codes[index])),
     })),
   }
 }
