@@ -1,8 +1,18 @@
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import pg from 'pg'
+import { DIST } from '../dist.mjs'
+import { measureOverhead } from '../log-overhead.mjs'
 import { atMost, fixed, median, table } from '../numbers.mjs'
-import { startService, startWorker } from '../server.mjs'
+import { startService, startWorker, temporaryFolder } from '../server.mjs'
 import { createDatabase, hasRedis, NO_POSTGRES, query, startRedis } from '../stores.mjs'
+import { LATENCY_FACTOR } from './overhead.mjs'
+
+/** @type {typeof import('../../../src/history/archive/table-rows.ts')} */
+const { readTable } = await import(`${DIST}history/archive/table-rows.js`)
+/** @type {typeof import('../../../src/history/archive/write-file.ts')} */
+const { writeFile } = await import(`${DIST}history/archive/write-file.js`)
 
 export const title = 'The auction log: what it costs'
 
@@ -40,7 +50,8 @@ async function measureEmbedded({ loader, use, settings, progress }) {
   }
 }
 
-async function measureStreamed({ loader, use, settings, progress }) {
+async function measureStreamed(bench) {
+  const { loader, use, settings, progress } = bench
   const redis = await use(startRedis())
   const database = await createDatabase()
   if (database === undefined) return undefined
@@ -70,14 +81,27 @@ async function measureStreamed({ loader, use, settings, progress }) {
   const { auctions, table_bytes, index_bytes } = rows[0]
   const perRow = (bytes) => fixed(Number(bytes) / Number(auctions))
   const postgresBytes = (Number(table_bytes) + Number(index_bytes)) / Number(auctions)
+
+  // Of other auctions, since latencies by chance are a third of a file, and those of before are all the same.
+  await query(database.url, 'TRUNCATE auction_log')
+  const slow = { ...env, SIMULATED_LATENCY_FACTOR: LATENCY_FACTOR }
+  const overhead = await measureOverhead(bench, {
+    off: await use(startService({ name: 'off', env: slow })),
+    on: await use(startService({ name: 'on', env: { ...slow, AUCTION_LOG: 'all', WORKER: 'off' } })),
+  })
+  await untilShipped()
+  const parquetBytes = await bytesInParquet(database.url)
   return {
     rows: rowsOf('Redis and PostgreSQL', results, ['main', 'service', 'redis', 'worker', 'postgres']),
     lines: [
-      `Bytes per auction: ${fixed(streamBytes)} in the stream, ${perRow(table_bytes)} in PostgreSQL’s table and ${perRow(index_bytes)} in its indexes (${auctions} auctions).`,
+      `Bytes per auction: ${fixed(streamBytes)} in the stream, ${perRow(table_bytes)} in PostgreSQL’s tables and ${perRow(index_bytes)} in its indexes (${auctions} auctions), ${fixed(parquetBytes, 1)} in the archive’s Parquet file of a day.`,
+      ...overhead.lines,
     ],
     goals: [
       atMost('answering thread with the log / without, Redis', 1.2, ratioOf(results, 'main')),
       atMost('PostgreSQL’s bytes per auction', 400, postgresBytes, { digits: 0 }),
+      ...overhead.goals,
+      atMost('Parquet’s bytes per auction', 60, parquetBytes, { digits: 1 }),
     ],
   }
 }
@@ -122,10 +146,30 @@ async function bytesInStream(loader, server, client) {
   return bytes / answers
 }
 
+/** Of one auction, as the archive would write the day that has the most. */
+async function bytesInParquet(connectionString) {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  const folder = temporaryFolder()
+  try {
+    const { rows } = await client.query(LARGEST_DAY)
+    const { bytes, sums } = await writeFile(join(folder.path, 'day.parquet'), readTable(client, rows[0].name))
+    return bytes / Number(sums.auctions)
+  } finally {
+    folder.remove()
+    await client.end()
+  }
+}
+
+const LARGEST_DAY = `
+  SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'auction_log'::regclass
+  ORDER BY pg_relation_size(inhrelid) DESC LIMIT 1`
+/** Of the days that have auctions, with the sets of bidders that they name. */
 const SIZES = `
-  SELECT (SELECT count(*) FROM auction_log) AS auctions, sum(pg_table_size(inhrelid)) AS table_bytes,
+  SELECT (SELECT count(*) FROM auction_log) AS auctions,
+    sum(pg_table_size(inhrelid)) + pg_total_relation_size('auction_log_bidder_sets') AS table_bytes,
     sum(pg_indexes_size(inhrelid)) AS index_bytes
-  FROM pg_inherits WHERE inhparent = 'auction_log'::regclass`
+  FROM pg_inherits WHERE inhparent = 'auction_log'::regclass AND pg_relation_size(inhrelid) > 0`
 /** What is on its way at a round's end is written within this, in milliseconds. */
 const SETTLE_MS = 1500
 const POLL_MS = 50

@@ -4,12 +4,12 @@ import { startPeer, startService } from '../server.mjs'
 export const title = 'Own overhead, with simulated latency on'
 
 const LOADS = [0.1, 0.5, 0.8]
-const TMAX_MS = 100
+export const TMAX_MS = 100
 /** A round in which a whole window of the service's own measuring lies, in milliseconds. */
-const OWN_ROUND_MS = 11_000
+export const OWN_ROUND_MS = 11_000
 /** Enough to saturate a server whose every auction takes TMAX_MS. */
-const SATURATING = 2000
-const LATENCY_FACTOR = '1.5'
+export const SATURATING = 2000
+export const LATENCY_FACTOR = '1.5'
 const GOALS = [
   { load: 0.5, p99: 2, p999: 10 },
   { load: 0.8, p99: 5, p999: 25 },
@@ -123,7 +123,7 @@ export async function run({ loader, use, progress, settings }) {
  * @param {import('../types.ts').Server} server
  * @returns {Promise<import('../../../src/server/own-overhead.ts').OverheadWindow>}
  */
-async function latencyOf({ url }) {
+export async function latencyOf({ url }) {
   const response = await fetch(new URL('/readyz', url))
   const { latency } = /** @type {import('../../../src/server/health.ts').HealthReport['body']} */ (
     await response.json()
