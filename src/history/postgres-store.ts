@@ -95,6 +95,11 @@ export function createPostgresLogStore({
         throw error
       }
     },
+    async has(id, startedAtMs) {
+      if (connection === undefined) throw new Error('the connection was lost')
+      const found = await connection.client.query(FIND, [id, new Date(startedAtMs).toISOString()])
+      return found.rows.length > 0
+    },
     dispose: disconnect,
   }
 }
@@ -140,6 +145,7 @@ const REMEDIES = [
   [/^53100$/, "make room on the database's disk"],
 ] as const
 
+const FIND = 'SELECT FROM auction_log WHERE id = $1::uuid AND started_at = $2::timestamptz'
 /** Given back with the connection. */
 const LOCK = `SELECT pg_try_advisory_lock(hashtext('auction_log_writers'), hashtext($1)) AS is_mine`
 /** A part's name goes after its writer's. */

@@ -36,6 +36,8 @@ interface Source {
   position: string | undefined
   /** Whether nothing up to the position is left in the stream. */
   isTrimmed: boolean
+  /** Whether entries that come next may have been written, so that each is looked for. */
+  mayRepeat: boolean
 }
 
 export function createShipper({ streams, store, batchMax, describe, onProgress }: ShipperOptions): Shipper {
@@ -59,7 +61,7 @@ export function createShipper({ streams, store, batchMax, describe, onProgress }
   /** Until the store fails, or every stream: then the positions are asked for again. */
   async function ship(positions: Positions): Promise<void> {
     const sources = streams.map(
-      (stream): Source => ({ stream, position: positions.get(stream.part), isTrimmed: false }),
+      (stream): Source => ({ stream, position: positions.get(stream.part), isTrimmed: false, mayRepeat: false }),
     )
     while (!stopping.signal.aborted) {
       const beganAt = performance.now()
@@ -75,11 +77,16 @@ export function createShipper({ streams, store, batchMax, describe, onProgress }
     }
   }
 
-  /** A stream that was lost begins anew, and so may a clock that was set back. Deletes what was written before and not deleted. */
+  /**
+   * A stream that ends before the position has lost what was there and begins anew, or has lost its newest entries alone,
+   * as in a crash of Redis. Deletes what was written before and not deleted.
+   */
   async function settle(source: Source): Promise<void> {
     const last = await source.stream.last()
-    const isAnew = source.position !== undefined && last !== undefined && isAfter(source.position, last)
-    if (isAnew) source.position = undefined
+    if (source.position !== undefined && last !== undefined && isAfter(source.position, last)) {
+      source.position = undefined
+      source.mayRepeat = true
+    }
     if (!source.isTrimmed) await trim(source)
   }
 
@@ -98,16 +105,24 @@ export function createShipper({ streams, store, batchMax, describe, onProgress }
       await round.each(left, async (source) => {
         const entries = await source.stream.read(ends.get(source) ?? source.position, entriesPerRead)
         for (const { position, packed } of entries) {
-          const counted = countedOf(packed)
+          const counted = source.mayRepeat && (await isWritten(packed)) ? NOTHING : countedOf(packed)
           rows.push(counted)
           auctions += counted.count
           ends.set(source, position)
         }
         if (entries.length === entriesPerRead) withMore.push(source)
+        else source.mayRepeat = false
       })
       left = withMore
     }
     return { rows, ends }
+  }
+
+  /** An entry is written as a whole, so its first auction tells. */
+  async function isWritten(packed: Buffer): Promise<boolean> {
+    const reader = readPacked({ bytes: packed })
+    if (!reader.next()) return false
+    return store.has(packed.toString('hex', reader.idStart, reader.idStart + ID_BYTES), reader.startedAtMs)
   }
 
   async function write(rows: readonly PackedAuctions[], ends: Ends): Promise<void> {
@@ -184,6 +199,8 @@ function rollupsOf(rows: readonly PackedAuctions[]) {
   return rollups
 }
 
+const NOTHING: PackedAuctions = { bytes: Buffer.alloc(0), count: 0 }
+const ID_BYTES = 16
 /** How often a batch is written where none is full, in milliseconds. */
 const INTERVAL_MS = 500
 /** How long to wait after a failure, and between two looks whether another process still ships, in milliseconds. */

@@ -59,6 +59,8 @@ export interface AuctionLogStore {
 export interface ResumableLogStore extends AuctionLogStore {
   /** Begins to write, where no other process does, from the positions of the last batches on. */
   resume(): Promise<{ readonly isStandby: false; readonly positions: Positions } | { readonly isStandby: true }>
+  /** Whether the row of an auction is there, by its id as text and its time. To be asked after `resume`. */
+  has(id: string, startedAtMs: number): Promise<boolean>
 }
 
 /** Where in each part of what is written a batch ends; where it has no parts, in the WHOLE. */

@@ -112,6 +112,24 @@ describe.runIf(hasRedis && hasPostgres)('the auction log on its way through Redi
     expect(rows?.rows).toBe(20)
   })
 
+  it('should write nothing twice where a crash of Redis has lost the newest entries, and that others were deleted', async () => {
+    const stats = shipping.openStats()
+    for (let index = 0; index < 10; index += 1) await shipping.record(index, index + 1)
+    const { stream } = streamKeys()
+    const { client } = shipping.connection
+    const entries = await client.xrangeBuffer(stream, '-', '+')
+    const shipper = await shipping.ship()
+    await shipping.untilShipped()
+    await shipper.dispose()
+    await client.del(stream)
+    for (const [id, fields] of entries.slice(3, 8)) await client.xadd(stream, id, ...fields)
+    await shipping.ship()
+    await shipping.untilShipped()
+    await shipping.record(10, 20)
+    await shipping.untilShipped()
+    await expectAgreement(shipping.prisma, stats)
+  })
+
   it('should hold auctions while the database is away', async () => {
     const stats = shipping.openStats()
     const shipper = await shipping.ship()
