@@ -6,7 +6,7 @@ import {
   type OptionalValidatorSpec,
   type RequiredValidatorSpec,
 } from 'envalid'
-import { clusterUrl, decimal, oneOf, SOME_TEXT, url, type ValueKind, wholeNumber } from './value-kinds.ts'
+import { clusterUrl, decimal, ORIGINS, oneOf, SOME_TEXT, url, type ValueKind, wholeNumber } from './value-kinds.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -69,6 +69,10 @@ const VARIABLES = {
     oneOf(SWITCH),
     'Whether this process brings logged auctions from Redis into the database, where no other one does; off: `auction worker` does.',
     'on',
+  ),
+  CORS_ORIGINS: variable(
+    ORIGINS,
+    'Which pages of other origins may call, also over WebSockets. Unset: none; programs are not concerned.',
   ),
   SHUTDOWN_TIMEOUT_MS: variable(
     wholeNumber(0, 600_000),

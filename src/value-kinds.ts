@@ -57,6 +57,17 @@ export function clusterUrl(...protocols: readonly string[]): ValueKind<string> {
   }
 }
 
+/** Where pages come from: a scheme and a host, without a path; `*` for everywhere. */
+export const ORIGINS: ValueKind<readonly string[]> = {
+  allowed: 'origins such as https://ads.example, separated by commas, or * for all',
+  parse: (text) => {
+    const origins = text.split(',').map((part) => part.trim())
+    return origins.every((origin) => origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin))
+      ? origins
+      : undefined
+  },
+}
+
 function startsWith(text: string, protocol: string): boolean {
   return text.toLowerCase().startsWith(`${protocol}//`)
 }

@@ -13,6 +13,7 @@ import { createHealth, type DependencyState } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHttpServer } from '../server/http.ts'
 import { createAuctionEndpoint } from '../server/openrtb/auction-endpoint.ts'
+import { createOrigins } from '../server/origins.ts'
 import { createOwnOverhead } from '../server/own-overhead.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
@@ -69,14 +70,16 @@ export async function createApp(config: Config, { log }: { readonly log: Logger 
     })
     const yoga = createYogaServer({ schema, frontDoor, log, onUnexpected })
     disposer.add(() => yoga.dispose())
+    const origins = createOrigins(config.corsOrigins ?? [])
     const http = createHttpServer({
       yoga,
       fastLane: createFastLane({ frontDoor, onUnexpected }),
       graphiql: createGraphiQL(services),
       auctionEndpoint: createAuctionEndpoint({ ...services, overhead, onUnexpected }),
       health,
+      origins,
     })
-    const webSocket = createGraphQLWebSocket({ http, schema, yoga, frontDoor, log, onUnexpected })
+    const webSocket = createGraphQLWebSocket({ http, schema, yoga, frontDoor, origins, log, onUnexpected })
     const url = await listen(http, config)
 
     let stopping: Promise<ShutdownReport> | undefined

@@ -4,7 +4,9 @@ import type { FastLane } from './fast-lane.ts'
 import type { GraphiQL } from './graphiql.ts'
 import type { Health } from './health.ts'
 import { sendError, sendJson } from './json-response.ts'
+import { isForm } from './media-type.ts'
 import { type AuctionEndpoint, OPENRTB_PATH } from './openrtb/auction-endpoint.ts'
+import { forbiddenOrigin, type Origins } from './origins.ts'
 import { readBody } from './read-body.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
@@ -14,6 +16,7 @@ export interface HttpDependencies {
   readonly graphiql: GraphiQL
   readonly auctionEndpoint: AuctionEndpoint
   readonly health: Health
+  readonly origins: Origins
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
@@ -22,10 +25,11 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 type Route = Readonly<Record<string, Handler>>
 
 /** The HTTP server, not yet listening. */
-export function createHttpServer({ yoga, fastLane, graphiql, auctionEndpoint, health }: HttpDependencies): Server {
+export function createHttpServer(dependencies: HttpDependencies): Server {
+  const { yoga, fastLane, graphiql, auctionEndpoint, health, origins } = dependencies
   const routes = new Map<string, Route>([
-    [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: toYoga, [ANY_OTHER]: graphqlByYoga }],
-    [OPENRTB_PATH, { POST: openRtbAuction }],
+    [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: graphqlOptions, [ANY_OTHER]: graphqlByYoga }],
+    [OPENRTB_PATH, { POST: openRtbAuction, OPTIONS: openRtbOptions }],
     ['/', { GET: toGraphQL }],
     ['/livez', { GET: live }],
     ['/readyz', { GET: ready }],
@@ -43,16 +47,27 @@ export function createHttpServer({ yoga, fastLane, graphiql, auctionEndpoint, he
 
   /** Parameters in the URL are left to Yoga. */
   function graphql(request: IncomingMessage, response: ServerResponse): void {
+    origins.expose(request, response)
     readBody(request, response, (body) => {
       if (request.url !== GRAPHQL_PATH || !fastLane(request, response, body)) handOver(request, response, body)
     })
   }
 
   function openRtbAuction(request: IncomingMessage, response: ServerResponse): void {
+    origins.expose(request, response)
     readBody(request, response, (body) => auctionEndpoint(request, response, body))
   }
 
+  function openRtbOptions(request: IncomingMessage, response: ServerResponse): void {
+    if (!origins.preflight(request, response)) notFound(request, response)
+  }
+
+  function graphqlOptions(request: IncomingMessage, response: ServerResponse): void {
+    if (!origins.preflight(request, response)) toYoga(request, response)
+  }
+
   function graphqlPage(request: IncomingMessage, response: ServerResponse): void {
+    origins.expose(request, response)
     if (!graphiql(request, response)) toYoga(request, response)
   }
 
@@ -74,6 +89,11 @@ export function createHttpServer({ yoga, fastLane, graphiql, auctionEndpoint, he
     // Yoga makes a URL of it, outside of what handles its errors.
     if (!URL.canParse(`http://${headers.host ?? 'localhost'}`)) {
       sendError(response, 400, 'BAD_REQUEST', 'The Host header is not a host.')
+      return
+    }
+    // A form of any page is sent without asking, and answered by Yoga as JSON is.
+    if (isForm(headers['content-type']) && !origins.isAllowed(request)) {
+      sendError(response, 403, 'FORBIDDEN_ORIGIN', forbiddenOrigin(headers.origin))
       return
     }
     // Media types are the same in upper case, which Yoga does not know.

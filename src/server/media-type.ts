@@ -5,6 +5,11 @@ export function isJsonContent(contentType: string | undefined): boolean {
   return contentType === 'application/json' || (contentType !== undefined && JSON_IN_UTF8.test(contentType))
 }
 
+/** Whether a body is one that a page's form can have: pages send those to other origins without asking. */
+export function isForm(contentType: string | undefined): boolean {
+  return contentType !== undefined && FORM.test(contentType)
+}
+
 /**
  * The media type that Yoga would give a single result for an Accept header; undefined where it would give another kind
  * of answer or none.
@@ -33,5 +38,6 @@ export function isAcceptable(accept: string | undefined): boolean {
   return (accept ?? '').split(',').some((range) => STREAM.test(range))
 }
 
+const FORM = /^\s*(application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)/i
 const STREAM = /^\s*(text\/(event-stream|\*)|multipart\/(mixed|\*))\s*(;(?!.*charset=(?!utf-8))|$)/i
 const JSON_IN_UTF8 = /^application\/json\s*(;\s*charset="?utf-?8"?\s*)?$/i

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Origin } from '../graphql/context.ts'
 import type { FrontDoor } from './front-door.ts'
+import type { Origins } from './origins.ts'
 import { MAX_BODY_BYTES } from './read-body.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
 import { createWebSocketFastLane } from './websocket-fast-lane.ts'
@@ -17,6 +18,7 @@ export interface WebSocketDependencies {
   readonly schema: GraphQLSchema
   readonly yoga: Yoga
   readonly frontDoor: FrontDoor
+  readonly origins: Pick<Origins, 'isAllowed'>
   readonly log: Logger
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
@@ -30,7 +32,7 @@ export interface GraphQLWebSocket {
 
 /** GraphQL over WebSocket, the graphql-transport-ws protocol, on the same path as HTTP. */
 export function createGraphQLWebSocket(dependencies: WebSocketDependencies): GraphQLWebSocket {
-  const { http, schema, yoga, frontDoor, log, onUnexpected } = dependencies
+  const { http, schema, yoga, frontDoor, origins, log, onUnexpected } = dependencies
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
@@ -54,13 +56,15 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (request.url?.split('?')[0] !== GRAPHQL_PATH) {
-      // From here on the connection is ours, and one that breaks off is nobody's error.
-      socket.on('error', () => socket.destroy())
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-      return
-    }
-    sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
+    if (request.url?.split('?')[0] !== GRAPHQL_PATH) refuse(socket, '404 Not Found')
+    else if (!origins.isAllowed(request)) refuse(socket, '403 Forbidden')
+    else sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
+  }
+
+  function refuse(socket: Duplex, status: string): void {
+    // From here on the connection is ours, and one that breaks off is nobody's error.
+    socket.on('error', () => socket.destroy())
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   }
 
   function open(socket: WebSocket, connection: Duplex, request: IncomingMessage): void {
