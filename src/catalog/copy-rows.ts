@@ -1,14 +1,16 @@
-/** Told where in the bytes a row's two columns are. */
+/** Told where in the bytes a row's three columns are; of the third, a null ends before it starts. */
 export type OnCopyRow = (
   bytes: Buffer,
   firstStart: number,
   firstEnd: number,
   secondStart: number,
   secondEnd: number,
+  thirdStart: number,
+  thirdEnd: number,
 ) => void
 
 /**
- * Reads rows of two columns, neither of them null, from COPY's binary format, cut into chunks anywhere.
+ * Reads rows of three columns, of which the third alone may be null, from COPY's binary format, cut into chunks anywhere.
  * https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.4
  */
 export function createCopyRows(onRow: OnCopyRow): (chunk: Buffer) => void {
@@ -28,9 +30,13 @@ export function createCopyRows(onRow: OnCopyRow): (chunk: Buffer) => void {
       const secondStart = firstEnd + LENGTH_BYTES
       if (secondStart > bytes.length) break
       const secondEnd = secondStart + bytes.readUInt32BE(firstEnd)
-      if (secondEnd > bytes.length) break
-      onRow(bytes, firstStart, firstEnd, secondStart, secondEnd)
-      at = secondEnd
+      const thirdStart = secondEnd + LENGTH_BYTES
+      if (thirdStart > bytes.length) break
+      // A null's length is -1.
+      const thirdEnd = thirdStart + bytes.readInt32BE(secondEnd)
+      if (thirdEnd > bytes.length) break
+      onRow(bytes, firstStart, firstEnd, secondStart, secondEnd, thirdStart, thirdEnd)
+      at = Math.max(thirdStart, thirdEnd)
     }
     rest = at < bytes.length ? bytes.subarray(at) : undefined
   }

@@ -3,6 +3,7 @@ import { printParseErrorCode, visit } from 'jsonc-parser'
 import { countryProblem } from './country.ts'
 import { fileProblem, path, quote, syntaxProblem } from './data-file-problems.ts'
 import { idProblem } from './id.ts'
+import type { BidderHttp, SupplySettings } from './types.ts'
 
 /** What a data file holds, checked: every bidder that a supply names is defined, every id and country is valid. */
 export interface CatalogData {
@@ -10,6 +11,10 @@ export interface CatalogData {
   readonly bidders: ReadonlyMap<string, string>
   /** Supply id to the ids of the bidders it may sell to, each once. A supply may have none yet. */
   readonly supplies: ReadonlyMap<string, readonly string[]>
+  /** How bidders are asked over HTTP; those without an entry are simulated. */
+  readonly http: ReadonlyMap<string, BidderHttp>
+  /** How supplies sell; those without an entry by default. */
+  readonly settings: ReadonlyMap<string, SupplySettings>
 }
 
 /** A data file that cannot be used; the message is one line and says where and why. */
@@ -111,7 +116,7 @@ export function parseDataFile(text: string, fileName: string): CatalogData {
     const where = path('supplies', namedBy, (supplies.get(namedBy) ?? []).indexOf(bidderId))
     throw new DataFileError(`${fileName}: ${where} is ${quote(bidderId)}, which is not defined under bidders.`)
   }
-  return { supplies, bidders }
+  return { supplies, bidders, http: new Map(), settings: new Map() }
 
   function beginSection(key: string): void {
     if (key !== 'supplies' && key !== 'bidders') failAt(path(key), 'is not known; a file has supplies and bidders')

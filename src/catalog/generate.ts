@@ -36,7 +36,7 @@ export function generateCatalog(options: GenerateOptions): CatalogData {
       pickBidders(pool, MIN_BIDDERS + integerBelow(most - MIN_BIDDERS + 1, random), random, bidderIds),
     )
   }
-  return { supplies, bidders }
+  return { supplies, bidders, http: new Map(), settings: new Map() }
 }
 
 /** The data file's text of a catalogue, in pieces: one supply or bidder a line. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Prisma, type PrismaClient } from '../generated/prisma/client.ts'
+import { httpText } from './bidder-http.ts'
 import type { CatalogData } from './data-file.ts'
 import { changedRows, type LoadCounts, pages } from './load-counts.ts'
+import { settingsText } from './supply-settings.ts'
 
 export interface LoadBesideOptions {
   readonly prisma: PrismaClient
@@ -113,18 +115,20 @@ async function readLockedRevision(transaction: Prisma.TransactionClient): Promis
 /** Fills the new tables with the file's rows, and with those that stay though the file lacks them. */
 async function fill({ prisma, data, prune, onProgress }: LoadBesideOptions, schema: Schema): Promise<LoadCounts> {
   const before = await countRows(prisma)
-  const found = { supplies: 0, bidders: 0, links: 0, linksOfFound: 0, updated: 0, linksInFile: 0 }
+  const found = { supplies: 0, bidders: 0, links: 0, linksOfFound: 0, linksInFile: 0 }
+  const updated = { supplies: 0, bidders: 0 }
   for (const page of pages(data.bidders, ROWS_PER_TURN, () => 1)) {
-    const rows = await addBidders(prisma, schema, page)
+    const rows = await addBidders(prisma, schema, page, data.http)
     found.bidders += rows.found
-    found.updated += rows.updated
+    updated.bidders += rows.updated
   }
   let done = 0
   // In the order of the indexes, which then grow at their end instead of everywhere.
   const ordered = [...data.supplies].sort(([a], [b]) => (a < b ? -1 : 1))
   for (const page of pages(ordered, ROWS_PER_TURN, ([, bidderIds]) => bidderIds.length + 1)) {
-    const rows = await addSupplies(prisma, schema, page)
+    const rows = await addSupplies(prisma, schema, page, data.settings)
     found.supplies += rows.supplies
+    updated.supplies += rows.updated
     found.links += rows.links
     found.linksOfFound += rows.linksOfFound
     found.linksInFile += page.reduce((sum, [, bidderIds]) => sum + bidderIds.length, 0)
@@ -141,17 +145,17 @@ async function fill({ prisma, data, prune, onProgress }: LoadBesideOptions, sche
         links: before.links - found.links,
       }
     : { supplies: 0, bidders: 0, links: found.linksOfFound - found.links }
-  const { updated } = found
   return {
     supplies: {
       added: data.supplies.size - found.supplies,
-      left: before.supplies - removed.supplies,
+      updated: updated.supplies,
+      left: before.supplies - removed.supplies - updated.supplies,
       removed: removed.supplies,
     },
     bidders: {
       added: data.bidders.size - found.bidders,
-      updated,
-      left: before.bidders - removed.bidders - updated,
+      updated: updated.bidders,
+      left: before.bidders - removed.bidders - updated.bidders,
       removed: removed.bidders,
     },
     links: { added: found.linksInFile - found.links, left: before.links - removed.links, removed: removed.links },
@@ -164,14 +168,24 @@ async function countRows(prisma: PrismaClient): Promise<{ supplies: number; bidd
   return { supplies, bidders, links: await prisma.supplyBidder.count() }
 }
 
-async function addBidders(prisma: PrismaClient, schema: Schema, page: readonly (readonly [string, string])[]) {
+async function addBidders(
+  prisma: PrismaClient,
+  schema: Schema,
+  page: readonly (readonly [string, string])[],
+  http: CatalogData['http'],
+) {
   const ids = page.map(([id]) => id)
   const countries = page.map(([, country]) => country)
+  const https = ids.map((id) => httpText(http.get(id)) ?? '')
   const [row] = await prisma.$queryRaw<{ found: number; updated: number }[]>`
-    WITH file AS (SELECT * FROM unnest(${ids}::varchar[], ${countries}::varchar[]) AS file (id, country)),
-      added AS (INSERT INTO ${schema}.bidders (id, country) SELECT * FROM file),
+    WITH file AS (
+        SELECT id, country, nullif(http, '')::jsonb AS http
+        FROM unnest(${ids}::varchar[], ${countries}::varchar[], ${https}::text[]) AS file (id, country, http)
+      ),
+      added AS (INSERT INTO ${schema}.bidders (id, country, http) SELECT * FROM file),
       alive AS (UPDATE ${schema}.alive SET at = clock_timestamp())
-    SELECT count(*)::int AS found, (count(*) FILTER (WHERE old.country <> file.country))::int AS updated
+    SELECT count(*)::int AS found,
+      (count(*) FILTER (WHERE (old.country, old.http) IS DISTINCT FROM (file.country, file.http)))::int AS updated
     FROM file JOIN public.bidders AS old ON old.id = file.id`
   return row ?? { found: 0, updated: 0 }
 }
@@ -180,22 +194,33 @@ async function addSupplies(
   prisma: PrismaClient,
   schema: Schema,
   page: readonly (readonly [string, readonly string[]])[],
+  settings: CatalogData['settings'],
 ) {
   const ids = page.map(([id]) => id)
   const supplyIds = page.flatMap(([id, bidderIds]) => bidderIds.map(() => id))
   const bidderIds = page.flatMap(([, ids]) => ids)
-  const [row] = await prisma.$queryRaw<{ supplies: number; links: number; linksOfFound: number }[]>`
-    WITH link AS (
+  const texts = ids.map((id) => settingsText(settings.get(id)) ?? '')
+  const [row] = await prisma.$queryRaw<{ supplies: number; updated: number; links: number; linksOfFound: number }[]>`
+    WITH file AS (
+        SELECT id, nullif(settings, '')::jsonb AS settings
+        FROM unnest(${ids}::varchar[], ${texts}::text[]) AS file (id, settings)
+      ),
+      link AS (
         SELECT * FROM unnest(${supplyIds}::varchar[], ${bidderIds}::varchar[]) AS file (supply_id, bidder_id)
       ),
-      supplies AS (INSERT INTO ${schema}.supplies (id) SELECT unnest(${ids}::varchar[])),
+      found AS (
+        SELECT old.settings IS DISTINCT FROM file.settings AS differs
+        FROM file JOIN public.supplies AS old ON old.id = file.id
+      ),
+      supplies AS (INSERT INTO ${schema}.supplies (id, settings) SELECT * FROM file),
       links AS (INSERT INTO ${schema}.supply_bidder (supply_id, bidder_id) SELECT * FROM link),
       alive AS (UPDATE ${schema}.alive SET at = clock_timestamp())
     SELECT
-      (SELECT count(*) FROM public.supplies WHERE id = ANY (${ids}::varchar[]))::int AS supplies,
+      (SELECT count(*) FROM found)::int AS supplies,
+      (SELECT count(*) FROM found WHERE differs)::int AS updated,
       (SELECT count(*) FROM link JOIN public.supply_bidder USING (supply_id, bidder_id))::int AS links,
       (SELECT count(*) FROM public.supply_bidder WHERE supply_id = ANY (${ids}::varchar[]))::int AS "linksOfFound"`
-  return row ?? { supplies: 0, links: 0, linksOfFound: 0 }
+  return row ?? { supplies: 0, updated: 0, links: 0, linksOfFound: 0 }
 }
 
 /** Copies what the file lacks. */

@@ -1,10 +1,12 @@
 import type pg from 'pg'
 import { createPgClient } from '../db/client.ts'
+import { httpText } from './bidder-http.ts'
 import { inBulk } from './bulk.ts'
 import { CREATE_CHANGED, recordChange } from './changes.ts'
-import { copyIn } from './copy-in.ts'
+import { type CopyRow, copyIn } from './copy-in.ts'
 import type { CatalogData } from './data-file.ts'
 import { changedRows, type LoadCounts } from './load-counts.ts'
+import { settingsText } from './supply-settings.ts'
 
 export interface LoadByCopyOptions {
   /** Of a PostgreSQL server. */
@@ -19,7 +21,7 @@ export interface LoadByCopyOptions {
 
 /**
  * Loads a catalogue into a server: hands the file over by COPY into tables of this session's own, and merges these in
- * one transaction, by statements about all of them. Only supplies whose bidders differ are written.
+ * one transaction, by statements about all of them. Only supplies that differ are written.
  */
 export function loadByCopy(options: LoadByCopyOptions): Promise<LoadCounts> {
   return inTurn(options, (client) => load(client, options))
@@ -50,14 +52,22 @@ async function inTurn<T>(
   }
 }
 
+function* bidderRows({ bidders, http }: CatalogData): Generator<CopyRow> {
+  for (const [id, country] of bidders) yield [id, country, httpText(http.get(id))]
+}
+
+function* supplyRows({ supplies, settings }: CatalogData): Generator<CopyRow> {
+  for (const [id, bidderIds] of supplies) yield [id, bidderIds, settingsText(settings.get(id))]
+}
+
 /** Loads are one after the other: the revision's row is locked until the transaction's end. */
 const BEGIN = `
   BEGIN;
   SET LOCAL jit = off; SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '256MB';
   INSERT INTO catalog_revision (id, revision) VALUES (1, 0) ON CONFLICT DO NOTHING;
   SELECT revision FROM catalog_revision WHERE id = 1 FOR UPDATE;
-  CREATE TEMP TABLE staged_bidders (id varchar(128) COLLATE "C", country char(2)) ON COMMIT DROP;
-  CREATE TEMP TABLE staged_supplies (id varchar(128) COLLATE "C", bidders text COLLATE "C") ON COMMIT DROP;
+  CREATE TEMP TABLE staged_bidders (id varchar(128) COLLATE "C", country char(2), http jsonb) ON COMMIT DROP;
+  CREATE TEMP TABLE staged_supplies (id varchar(128) COLLATE "C", bidders text COLLATE "C", settings jsonb) ON COMMIT DROP;
   ${CREATE_CHANGED}`
 const BULK_ROWS = 100_000
 /** So much smaller must be what is there: it cannot be queried meanwhile. */
@@ -71,8 +81,8 @@ async function load(client: pg.Client, options: LoadByCopyOptions): Promise<Load
   const { data, prune, onProgress, bulkRows = BULK_ROWS } = options
   const total = data.supplies.size
   // A supply is half done when it was handed over, and done when it was written.
-  await copyIn(client, 'staged_bidders', data.bidders)
-  await copyIn(client, 'staged_supplies', data.supplies, (sent) => onProgress?.(Math.floor(sent / 2), total))
+  await copyIn(client, 'staged_bidders', bidderRows(data))
+  await copyIn(client, 'staged_supplies', supplyRows(data), (sent) => onProgress?.(Math.floor(sent / 2), total))
   await client.query('ANALYZE staged_bidders, staged_supplies')
 
   const updated = await run(client, UPDATE_BIDDERS)
@@ -81,6 +91,7 @@ async function load(client: pg.Client, options: LoadByCopyOptions): Promise<Load
   await client.query('CREATE INDEX ON changed_supplies (number); ANALYZE changed_supplies')
   const { rows } = await client.query<{ count: number }>(COUNT_NEW)
   const newSupplies = rows[0]?.count ?? 0
+  const suppliesUpdated = newSupplies < changed ? await run(client, UPDATE_SUPPLIES) : 0
   const linksRemoved = newSupplies < changed ? await run(client, REMOVE_LINKS) : 0
   const pruned = prune ? await pruneCatalog(client) : { supplies: 0, bidders: 0, links: 0 }
 
@@ -101,7 +112,12 @@ async function load(client: pg.Client, options: LoadByCopyOptions): Promise<Load
 
   const biddersLeft = (await countRows(client, 'bidders')) - bidders.added - updated
   const counts: LoadCounts = {
-    supplies: { added: added.supplies, left: left.supplies, removed: pruned.supplies },
+    supplies: {
+      added: added.supplies,
+      updated: suppliesUpdated,
+      left: left.supplies - suppliesUpdated,
+      removed: pruned.supplies,
+    },
     bidders: { ...bidders, left: biddersLeft, removed: pruned.bidders },
     links: { added: added.links, left: left.links, removed: linksRemoved + pruned.links },
   }
@@ -112,31 +128,38 @@ async function load(client: pg.Client, options: LoadByCopyOptions): Promise<Load
 
 const UPDATE_BIDDERS = naming(
   'changed_bidders',
-  `UPDATE bidders SET country = staged.country FROM staged_bidders AS staged
-   WHERE bidders.id = staged.id AND bidders.country <> staged.country RETURNING bidders.id`,
+  `UPDATE bidders SET country = staged.country, http = staged.http FROM staged_bidders AS staged
+   WHERE bidders.id = staged.id AND (bidders.country, bidders.http) IS DISTINCT FROM (staged.country, staged.http)
+   RETURNING bidders.id`,
 )
 const ADD_BIDDERS = naming(
   'changed_bidders',
-  'INSERT INTO bidders (id, country) SELECT id, country FROM staged_bidders ON CONFLICT DO NOTHING RETURNING id',
+  `INSERT INTO bidders (id, country, http) SELECT id, country, http FROM staged_bidders
+   ON CONFLICT DO NOTHING RETURNING id`,
 )
 /** In the order of the indexes, which then grow at their end instead of everywhere. */
 const FIND_CHANGED = `
   CREATE TEMP TABLE changed_supplies ON COMMIT DROP AS
-  SELECT staged.id, string_to_array(staged.bidders, E'\\n') AS bidders, supplies.id IS NULL AS is_new,
+  SELECT staged.id, string_to_array(staged.bidders, E'\\n') AS bidders, staged.settings, supplies.id IS NULL AS is_new,
     (row_number() OVER (ORDER BY staged.id))::int AS number
   FROM staged_supplies AS staged LEFT JOIN supplies ON supplies.id = staged.id
   WHERE supplies.id IS NULL
+    OR staged.settings IS DISTINCT FROM supplies.settings
     OR (SELECT string_agg(bidder_id, E'\\n' ORDER BY bidder_id) FROM supply_bidder WHERE supply_id = staged.id)
       IS DISTINCT FROM
       (SELECT string_agg(id, E'\\n' ORDER BY id) FROM unnest(string_to_array(staged.bidders, E'\\n')) AS list (id))`
 const COUNT_NEW = 'SELECT count(*)::int AS count FROM changed_supplies WHERE is_new'
+const UPDATE_SUPPLIES = `
+  UPDATE supplies SET settings = changed.settings FROM changed_supplies AS changed
+  WHERE supplies.id = changed.id AND NOT is_new AND supplies.settings IS DISTINCT FROM changed.settings`
 const REMOVE_LINKS = `
   WITH wanted AS MATERIALIZED (SELECT id, unnest(bidders) AS bidder_id FROM changed_supplies WHERE NOT is_new)
   DELETE FROM supply_bidder AS link USING changed_supplies AS changed
   WHERE link.supply_id = changed.id AND NOT is_new
     AND NOT EXISTS (SELECT FROM wanted WHERE wanted.id = link.supply_id AND wanted.bidder_id = link.bidder_id)`
 const ADD_SUPPLIES = `
-  INSERT INTO supplies (id) SELECT id FROM changed_supplies WHERE is_new ORDER BY number ON CONFLICT DO NOTHING`
+  INSERT INTO supplies (id, settings) SELECT id, settings FROM changed_supplies WHERE is_new ORDER BY number
+  ON CONFLICT DO NOTHING`
 const ADD_LINKS = `
   INSERT INTO supply_bidder (supply_id, bidder_id)
   SELECT id, unnest(bidders) FROM changed_supplies WHERE number > $1 AND number <= $2 ORDER BY number

@@ -1,6 +1,6 @@
 /** What a load did to the rows of one kind; added + updated + left is how many there are now. */
 export interface LoadCounts {
-  readonly supplies: RowCounts
+  readonly supplies: RowCounts & { readonly updated: number }
   readonly bidders: RowCounts & { readonly updated: number }
   /** Which bidders the supplies may sell to, one for each pair. */
   readonly links: RowCounts
@@ -15,7 +15,10 @@ export interface RowCounts {
 
 /** How many rows a load has changed. */
 export function changedRows({ supplies, bidders, links }: LoadCounts): number {
-  return [supplies, bidders, links].reduce((sum, { added, removed }) => sum + added + removed, bidders.updated)
+  return [supplies, bidders, links].reduce(
+    (sum, { added, removed }) => sum + added + removed,
+    supplies.updated + bidders.updated,
+  )
 }
 
 /** Cuts a list into pages of about `maxRows` rows each, `rows` telling how many an entry is. */

@@ -1,8 +1,10 @@
-import type { Prisma, PrismaClient } from '../generated/prisma/client.ts'
+import { Prisma, type PrismaClient } from '../generated/prisma/client.ts'
+import { httpText } from './bidder-http.ts'
 import type { CatalogData } from './data-file.ts'
 import { idsLacking, loadBeside } from './load-beside.ts'
 import { loadByCopy, loadByCopyIntoEmpty } from './load-by-copy.ts'
 import { changedRows, type LoadCounts, pages } from './load-counts.ts'
+import { settingsText } from './supply-settings.ts'
 
 export type { LoadCounts } from './load-counts.ts'
 
@@ -23,8 +25,8 @@ export interface LoadOptions {
 }
 
 /**
- * Makes the catalogue agree with a data file, all at once or not at all: adds what is new, updates bidders' countries, makes
- * the bidders of each supply in the file equal to the file's. Loading the same file again changes nothing. Running
+ * Makes the catalogue agree with a data file, all at once or not at all: adds what is new, updates bidders, makes each
+ * supply in the file sell as the file says, and to the bidders that it says. Loading the same file again changes nothing. Running
  * services see the change through the catalogue's revision, which grows only where something changed. Loads at the
  * same time wait for each other.
  */
@@ -55,11 +57,11 @@ export async function loadIntoEmpty(options: LoadOptions): Promise<LoadCounts | 
 
 async function load(transaction: Transaction, options: LoadOptions): Promise<LoadCounts> {
   const { data, prune = false, onProgress } = options
-  const bidders = await loadBidders(transaction, data.bidders)
-  const loaded = await loadSupplies(transaction, data.supplies, onProgress)
+  const bidders = await loadBidders(transaction, data)
+  const loaded = await loadSupplies(transaction, data, onProgress)
   const pruned = prune ? await pruneCatalog(transaction, data) : NOTHING_PRUNED
   const counts = await countRows(transaction, {
-    supplies: { added: loaded.suppliesAdded, removed: pruned.supplies },
+    supplies: { added: loaded.suppliesAdded, updated: loaded.suppliesUpdated, removed: pruned.supplies },
     bidders: { ...bidders, removed: pruned.bidders },
     links: { added: loaded.linksAdded, removed: loaded.linksRemoved + pruned.links },
   })
@@ -106,30 +108,32 @@ async function inTurn<T>(prisma: PrismaClient, work: (transaction: Transaction) 
   )
 }
 
-async function loadBidders(transaction: Transaction, bidders: CatalogData['bidders']) {
+async function loadBidders(transaction: Transaction, { bidders, http }: CatalogData) {
   let added = 0
   let updated = 0
   for (const page of pages(bidders, ROWS_PER_STATEMENT, () => 1)) {
     const ids = page.map(([id]) => id)
     const countries = page.map(([, country]) => country)
+    const https = page.map(([id]) => httpText(http.get(id)) ?? '')
+    const file = Prisma.sql`(
+      SELECT id, country, nullif(http, '')::jsonb AS http
+      FROM unnest(${ids}::varchar[], ${countries}::varchar[], ${https}::text[]) AS file (id, country, http)
+    ) AS file`
     added += await transaction.$executeRaw`
-      INSERT INTO bidders (id, country)
-      SELECT * FROM unnest(${ids}::varchar[], ${countries}::varchar[])
-      ON CONFLICT DO NOTHING`
+      INSERT INTO bidders (id, country, http) SELECT id, country, http FROM ${file} ON CONFLICT DO NOTHING`
     updated += await transaction.$executeRaw`
-      UPDATE bidders SET country = file.country
-      FROM unnest(${ids}::varchar[], ${countries}::varchar[]) AS file (id, country)
-      WHERE bidders.id = file.id AND bidders.country <> file.country`
+      UPDATE bidders SET country = file.country, http = file.http FROM ${file}
+      WHERE bidders.id = file.id AND (bidders.country, bidders.http) IS DISTINCT FROM (file.country, file.http)`
   }
   return { added, updated }
 }
 
 async function loadSupplies(
   transaction: Transaction,
-  supplies: CatalogData['supplies'],
+  { supplies, settings }: CatalogData,
   onProgress: LoadOptions['onProgress'],
 ) {
-  const counts = { suppliesAdded: 0, linksAdded: 0, linksRemoved: 0 }
+  const counts = { suppliesAdded: 0, suppliesUpdated: 0, linksAdded: 0, linksRemoved: 0 }
   let done = 0
   // In the order of the indexes, which then grow at their end instead of everywhere.
   const ordered = [...supplies].sort(([a], [b]) => (a < b ? -1 : 1))
@@ -137,10 +141,18 @@ async function loadSupplies(
     const ids = page.map(([id]) => id)
     const supplyIds = page.flatMap(([id, bidderIds]) => bidderIds.map(() => id))
     const bidderIds = page.flatMap(([, ids]) => ids)
+    const texts = ids.map((id) => settingsText(settings.get(id)) ?? '')
+    const file = Prisma.sql`(
+      SELECT id, nullif(settings, '')::jsonb AS settings
+      FROM unnest(${ids}::varchar[], ${texts}::text[]) AS file (id, settings)
+    ) AS file`
     const added = await transaction.$executeRaw`
-      INSERT INTO supplies (id) SELECT unnest(${ids}::varchar[]) ON CONFLICT DO NOTHING`
-    // Supplies that are all new have no bidders to take away.
+      INSERT INTO supplies (id, settings) SELECT id, settings FROM ${file} ON CONFLICT DO NOTHING`
+    // Supplies that are all new have nothing to change, and no bidders to take away.
     if (added < ids.length) {
+      counts.suppliesUpdated += await transaction.$executeRaw`
+        UPDATE supplies SET settings = file.settings FROM ${file}
+        WHERE supplies.id = file.id AND supplies.settings IS DISTINCT FROM file.settings`
       counts.linksRemoved += await transaction.$executeRaw`
         DELETE FROM supply_bidder
         WHERE supply_id = ANY (${ids}::varchar[])
@@ -192,14 +204,14 @@ function bidderIdsAfter(transaction: Transaction, after: string): Promise<{ id: 
 async function countRows(
   transaction: Transaction,
   changes: {
-    supplies: { added: number; removed: number }
+    supplies: { added: number; removed: number; updated: number }
     bidders: { added: number; removed: number; updated: number }
     links: { added: number; removed: number }
   },
 ): Promise<LoadCounts> {
   const { supplies, bidders, links } = changes
   return {
-    supplies: { ...supplies, left: (await transaction.supply.count()) - supplies.added },
+    supplies: { ...supplies, left: (await transaction.supply.count()) - supplies.added - supplies.updated },
     bidders: { ...bidders, left: (await transaction.bidder.count()) - bidders.added - bidders.updated },
     links: { ...links, left: (await transaction.supplyBidder.count()) - links.added },
   }

@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Prisma, PrismaClient } from '../generated/prisma/client.ts'
-import { applyChanges, readChanges, setSupply } from './apply-changes.ts'
+import { applyChanges, readChanges, type SupplyRow, setSupply, supplyOf } from './apply-changes.ts'
+import { type BidderRow, bidderOf } from './bidder-http.ts'
 import { LIST_SEPARATOR } from './copy-in.ts'
 import { streamCatalog } from './stream-catalog.ts'
+import { settingsText } from './supply-settings.ts'
 import { type CatalogTable, createCatalogTable } from './table.ts'
-import type { Bidder, CatalogSnapshot } from './types.ts'
+import type { Bidder, CatalogSnapshot, SupplySettings } from './types.ts'
 
 /** What a snapshot is built from, in any order. */
 export interface CatalogRows {
@@ -12,6 +14,8 @@ export interface CatalogRows {
   readonly bidders: Iterable<Bidder>
   /** Each supply's id and its bidders' ids. */
   readonly supplies: Iterable<readonly [id: string, bidderIds: readonly string[]]>
+  /** How supplies sell; those without an entry by default. */
+  readonly settings?: ReadonlyMap<string, SupplySettings>
 }
 
 export interface CatalogSource {
@@ -23,10 +27,10 @@ export interface CatalogSource {
 }
 
 /** Builds a snapshot from rows at hand, all at once. A bidder id without a bidder is passed over. */
-export function buildSnapshot({ revision, bidders, supplies }: CatalogRows): CatalogSnapshot {
+export function buildSnapshot({ revision, bidders, supplies, settings }: CatalogRows): CatalogSnapshot {
   const table = createCatalogTable()
-  for (const { id, country } of bidders) table.setBidder(id, country)
-  for (const [id, bidderIds] of supplies) setSupply(table, id, bidderIds)
+  for (const bidder of bidders) table.setBidder(bidder)
+  for (const [id, bidderIds] of supplies) setSupply(table, id, { bidderIds, settings: settingsText(settings?.get(id)) })
   return table.snapshot(revision)
 }
 
@@ -73,9 +77,13 @@ export async function renewCatalog(
   source: CatalogSource,
   { snapshot, table, mark }: LoadedCatalog,
 ): Promise<LoadedCatalog> {
-  if (mark === undefined || table.isWasteful()) return readCatalog(source)
-  const changes = await readChanges(source.prisma, { revision: snapshot.revision, mark })
-  if (changes === undefined) return readCatalog(source)
+  const isAllDue = mark === undefined || table.isWasteful()
+  const changes = isAllDue ? undefined : await readChanges(source.prisma, { revision: snapshot.revision, mark })
+  if (changes === undefined) {
+    const loaded = await readCatalog(source)
+    loaded.table.keepHttp(snapshot.bidders)
+    return loaded
+  }
   await applyChanges(table, changes)
   return { snapshot: table.snapshot(changes.revision), table, mark: changes.mark }
 }
@@ -98,21 +106,15 @@ const SNAPSHOT_TIMEOUT_MS = 300_000
 async function readInPages(transaction: Prisma.TransactionClient): Promise<LoadedCatalog> {
   const table = createCatalogTable()
   const revision = await readRevision(transaction)
-  for (const { id, country } of await transaction.bidder.findMany({ orderBy: { id: 'asc' } }))
-    table.setBidder(id, country)
+  const bidders = await transaction.$queryRaw<BidderRow[]>`SELECT id, country, http FROM bidders ORDER BY id`
+  for (const row of bidders) table.setBidder(bidderOf(row))
   for (let after: string | undefined = ''; after !== undefined; ) {
     const page: SupplyRow[] = await readPage(transaction, after)
-    for (const { id, bidders } of page) setSupply(table, id, bidders.split(LIST_SEPARATOR))
+    for (const row of page) setSupply(table, row.id, supplyOf(row))
     after = page.at(-1)?.id
     await nextTurn()
   }
   return { snapshot: table.snapshot(revision), table, mark: undefined }
-}
-
-interface SupplyRow {
-  readonly id: string
-  /** Its bidders' ids, joined: one text a row is much less to carry and to parse than a row a bidder. */
-  readonly bidders: string
 }
 
 /** A subquery, not a join: its plan stays good on tables that were just filled and have no planner statistics yet. */
@@ -121,6 +123,6 @@ function readPage(transaction: Prisma.TransactionClient, after: string): Promise
     SELECT id, coalesce(
       (SELECT string_agg(bidder_id, ${LIST_SEPARATOR}) FROM supply_bidder WHERE supply_id = supplies.id),
       ''
-    ) AS bidders
+    ) AS list, settings::text
     FROM supplies WHERE id > ${after} ORDER BY id LIMIT ${SUPPLIES_PER_PAGE}`
 }

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type pg from 'pg'
 import { to } from 'pg-copy-streams'
 import { createPgClient } from '../db/client.ts'
+import { type BidderRow, bidderOf } from './bidder-http.ts'
 import { type ByteDictionary, createByteDictionary, HASH_START, hashStep } from './byte-dictionary.ts'
 import { createCopyRows, type OnCopyRow } from './copy-rows.ts'
 import type { CatalogTable } from './table.ts'
@@ -32,8 +33,8 @@ export async function streamCatalog({ serverUrl, table }: StreamOptions): Promis
   try {
     await client.query(BEGIN)
     const newest = await client.query<{ revision: string; mark: string | null }>(NEWEST)
-    const bidders = await client.query<{ id: string; country: string }>('SELECT id, country FROM bidders ORDER BY id')
-    for (const { id, country } of bidders.rows) table.setBidder(id, country)
+    const bidders = await client.query<BidderRow>('SELECT id, country, http FROM bidders ORDER BY id')
+    for (const row of bidders.rows) table.setBidder(bidderOf(row))
     const dictionary = createByteDictionary(bidders.rows.map(({ id }, number) => [id, number]))
     await readSupplies(client, createRowReader(table, dictionary), () => stall.refresh())
     const { revision = '0', mark } = newest.rows[0] ?? {}
@@ -63,7 +64,7 @@ const NEWEST = `
   FROM catalog_revision WHERE id = 1`
 const COPY_SUPPLIES = `
   COPY (
-    SELECT id, coalesce(bidders, '')
+    SELECT id, coalesce(bidders, ''), settings::text
     FROM supplies
     LEFT JOIN (SELECT supply_id, string_agg(bidder_id, E'\\n') AS bidders FROM supply_bidder GROUP BY supply_id) AS lists
       ON supply_id = id
@@ -83,10 +84,10 @@ async function readSupplies(client: pg.Client, onRow: OnCopyRow, onChunk: () => 
   }
 }
 
-/** Puts a row of a supply's id and its bidders' ids, with line breaks between them, into the table. */
+/** Puts a row of a supply's id, its bidders' ids with line breaks between them, and its settings, into the table. */
 function createRowReader(table: CatalogTable, dictionary: ByteDictionary): OnCopyRow {
   const numbers: number[] = []
-  return (bytes, idStart, idEnd, listStart, listEnd) => {
+  return (bytes, idStart, idEnd, listStart, listEnd, settingsStart, settingsEnd) => {
     let count = 0
     let start = listStart
     let hashed = HASH_START
@@ -101,6 +102,7 @@ function createRowReader(table: CatalogTable, dictionary: ByteDictionary): OnCop
       start = at + 1
       hashed = HASH_START
     }
-    table.setSupply(bytes.toString('utf8', idStart, idEnd), numbers, count)
+    const settings = settingsEnd < settingsStart ? undefined : bytes.toString('utf8', settingsStart, settingsEnd)
+    table.setSupply(bytes.toString('utf8', idStart, idEnd), numbers, count, settings)
   }
 }

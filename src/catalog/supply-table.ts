@@ -1,10 +1,12 @@
+import { NO_SETTINGS } from './settings-table.ts'
+
 /**
  * Supplies and the numbers of their bidders, packed into typed arrays: a million supplies are some two thousand objects,
  * which a garbage collection does not walk through.
  *
- * Each supply is a record in a block that is never moved: its id, then its list. An open-addressing index finds a record
- * by the id's hash and then compares the whole id; it is split by hash into shards that grow one at a time, so that
- * nothing waits for a large one to be made anew.
+ * Each supply is a record in a block that is never moved: its id, then the number of its settings where it has any, then
+ * its list. An open-addressing index finds a record by the id's hash and then compares the whole id; it is split by hash
+ * into shards that grow one at a time, so that nothing waits for a large one to be made anew.
  */
 export interface SupplyTable {
   readonly ids: SupplyIds
@@ -13,9 +15,15 @@ export interface SupplyTable {
   /** The block that a record's list lies in: at `listOf(record)` is how many there are, and then they. */
   blockOf(record: number): Uint32Array
   listOf(record: number): number
-  /** Adds a supply, or changes its list as a whole: to the first `count` of the numbers. */
-  set(id: string, numbers: ArrayLike<number>, count: number): void
-  delete(id: string): void
+  /** The number of its settings, NO_SETTINGS where nothing is said of it. */
+  settingsOf(record: number): number
+  /**
+   * Adds a supply, or changes it as a whole: to the first `count` of the numbers, and to the settings of that number.
+   * Returns the number of those it had.
+   */
+  set(id: string, numbers: ArrayLike<number>, count: number, settings: number): number
+  /** Returns the number of its settings. */
+  delete(id: string): number
   /** Whether more than half of the memory is of records that changes have left behind. */
   isWasteful(): boolean
 }
@@ -58,21 +66,28 @@ export function createSupplyTable(): SupplyTable {
     blockOf,
     listOf(record) {
       const at = record & BLOCK_MASK
-      return at + listOffset((blockOf(record)[at] as number) & ID_UNITS)
+      return at + listOffset(blockOf(record)[at] as number)
     },
 
-    set(id, numbers, count) {
+    settingsOf,
+
+    set(id, numbers, count, settings) {
       const hashed = hash(id)
       const known = shardOf(hashed)[slotOf(id, hashed) + 1] as number
       if (known === FREE) {
-        index(hashed, write(id, numbers, count))
+        index(hashed, write(id, numbers, count, settings))
         size++
-      } else if (count <= (blockOf(known - 1)[((known - 1) & BLOCK_MASK) + 1] as number)) {
-        writeList(known - 1, numbers, count)
-      } else {
-        leave(known - 1)
-        shardOf(hashed)[slotOf(id, hashed) + 1] = write(id, numbers, count) + 1
+        return NO_SETTINGS
       }
+      const record = known - 1
+      const settingsBefore = settingsOf(record)
+      if (hasRoomFor(record, count, settings)) {
+        writeContent(record, numbers, count, settings)
+      } else {
+        leave(record)
+        shardOf(hashed)[slotOf(id, hashed) + 1] = write(id, numbers, count, settings) + 1
+      }
+      return settingsBefore
     },
 
     delete(id) {
@@ -80,10 +95,11 @@ export function createSupplyTable(): SupplyTable {
       const slot = slotOf(id, hashed)
       const shard = shardOf(hashed)
       const entry = shard[slot + 1] as number
-      if (entry === FREE) return
+      if (entry === FREE) return NO_SETTINGS
       leave(entry - 1)
       shard[slot + 1] = DELETED
       size--
+      return settingsOf(entry - 1)
     },
 
     isWasteful: () => wordsWasted > WASTE_WORDS_MIN && wordsWasted > (blocks.length * BLOCK_WORDS) / 2,
@@ -146,9 +162,24 @@ export function createSupplyTable(): SupplyTable {
     return blocks[record >>> BLOCK_BITS] as Uint32Array
   }
 
+  function settingsOf(record: number): number {
+    const block = blockOf(record)
+    const at = record & BLOCK_MASK
+    const head = block[at] as number
+    return (head & HAS_SETTINGS) === 0 ? NO_SETTINGS : (block[at + listOffset(head) - 1] as number)
+  }
+
+  function hasRoomFor(record: number, count: number, settings: number): boolean {
+    const block = blockOf(record)
+    const at = record & BLOCK_MASK
+    if (settings !== NO_SETTINGS && ((block[at] as number) & HAS_SETTINGS) === 0) return false
+    return count <= (block[at + 1] as number)
+  }
+
   /** Writes a record behind the last one; its number. */
-  function write(id: string, numbers: ArrayLike<number>, count: number): number {
-    const words = listOffset(id.length) + 1 + count
+  function write(id: string, numbers: ArrayLike<number>, count: number, settings: number): number {
+    const head = (settings === NO_SETTINGS ? USED : USED | HAS_SETTINGS) | id.length
+    const words = listOffset(head) + 1 + count
     let block = blocks.at(-1)
     if (block === undefined || blockEnd + words > block.length) {
       if (block !== undefined) wordsWasted += block.length - blockEnd
@@ -158,18 +189,20 @@ export function createSupplyTable(): SupplyTable {
     }
     const at = blockEnd
     blockEnd += words
-    block[at] = USED | id.length
+    block[at] = head
     block[at + 1] = count
     for (let unit = 0, word = at + HEADER_WORDS; unit < id.length; unit += 2, word++) block[word] = unitPair(id, unit)
     const record = (((blocks.length - 1) << BLOCK_BITS) | at) >>> 0
-    writeList(record, numbers, count)
+    writeContent(record, numbers, count, settings)
     return record
   }
 
-  function writeList(record: number, numbers: ArrayLike<number>, count: number): void {
+  function writeContent(record: number, numbers: ArrayLike<number>, count: number, settings: number): void {
     const block = blockOf(record)
     const at = record & BLOCK_MASK
-    const list = at + listOffset((block[at] as number) & ID_UNITS)
+    const head = block[at] as number
+    const list = at + listOffset(head)
+    if ((head & HAS_SETTINGS) !== 0) block[list - 1] = settings
     block[list] = count
     for (let i = 0; i < count; i++) block[list + 1 + i] = numbers[i] as number
   }
@@ -182,11 +215,12 @@ export function createSupplyTable(): SupplyTable {
   }
 }
 
-// A record is USED, LEFT and how many UTF-16 units its id has; how many numbers its list may have; the id, two units a
-// word; how many numbers its list has, and they.
+// A record is USED, LEFT, HAS_SETTINGS and how many UTF-16 units its id has; how many numbers its list may have; the id, two
+// units a word; the number of its settings, where it has a word for that; how many numbers its list has, and they.
 const USED = 0x80000000
 /** Deleted, or moved because its list has grown. */
 const LEFT = 0x40000000
+const HAS_SETTINGS = 0x20000000
 const ID_UNITS = 0xffff
 const HEADER_WORDS = 2
 
@@ -216,12 +250,12 @@ function put(shard: Uint32Array, hashed: number, entry: number): void {
   shard[slot + 1] = entry
 }
 
-function listOffset(idUnits: number): number {
-  return HEADER_WORDS + ((idUnits + 1) >>> 1)
+function listOffset(head: number): number {
+  return HEADER_WORDS + (((head & ID_UNITS) + 1) >>> 1) + ((head & HAS_SETTINGS) === 0 ? 0 : 1)
 }
 
 function recordWords(block: Uint32Array, at: number): number {
-  return listOffset((block[at] as number) & ID_UNITS) + 1 + (block[at + 1] as number)
+  return listOffset(block[at] as number) + 1 + (block[at + 1] as number)
 }
 
 /** Two UTF-16 units of an id, the second 0 behind its end. */

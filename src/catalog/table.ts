@@ -1,16 +1,23 @@
+import { isDeepStrictEqual } from 'node:util'
+import { createSettingsTable, NO_SETTINGS } from './settings-table.ts'
 import { createSupplyTable, NO_RECORD } from './supply-table.ts'
-import { type Bidder, type CatalogSnapshot, DEFAULT_SUPPLY_SETTINGS } from './types.ts'
+import type { Bidder, CatalogSnapshot, SupplySettings } from './types.ts'
 
 /** The catalogue in memory, packed: it can be changed, and snapshots look into it. */
 export interface CatalogTable {
-  /** Adds a bidder or changes its country; its number, for as long as it is there. */
-  setBidder(id: string, country: string): number
+  /** Adds a bidder or changes it; its number, for as long as it is there. Its `http` stays the same object while it is equal. */
+  setBidder(bidder: Bidder): number
+  /** Takes over each `http` that is as it was, as an object that clients hold on to. */
+  keepHttp(before: ReadonlyMap<string, Bidder>): void
   /** No supply may sell to it any more. */
   deleteBidder(id: string): void
   /** The number of a bidder, undefined where there is none. */
   bidderNumber(id: string): number | undefined
-  /** Adds a supply, or changes its bidders as a whole: to the first `count` of the numbers, in any order, which are sorted. */
-  setSupply(id: string, bidderNumbers: number[], count: number): void
+  /**
+   * Adds a supply, or changes it as a whole: its bidders to the first `count` of the numbers, in any order, which are
+   * sorted, and how it sells to what is stored as a text; undefined: by default.
+   */
+  setSupply(id: string, bidderNumbers: number[], count: number, settingsText?: string): void
   deleteSupply(id: string): void
   /** Whether so many changes have left memory behind that the whole is better read anew. */
   isWasteful(): boolean
@@ -19,6 +26,7 @@ export interface CatalogTable {
 
 export function createCatalogTable(): CatalogTable {
   const supplies = createSupplyTable()
+  const settings = createSettingsTable()
   const bidders = new Map<string, Bidder>()
   const numbers = new Map<string, number>()
   /** By number; those that were deleted are of no country. */
@@ -28,8 +36,8 @@ export function createCatalogTable(): CatalogTable {
   let isInOrder = true
 
   return {
-    setBidder(id, country) {
-      const bidder = { id, country }
+    setBidder(bidder) {
+      const { id, country } = bidder
       let number = numbers.get(id)
       if (number === undefined) {
         number = byNumber.length
@@ -38,10 +46,13 @@ export function createCatalogTable(): CatalogTable {
         numbers.set(id, number)
         if (number === countries.length) countries = enlarged(countries)
       }
-      bidders.set(id, bidder)
-      byNumber[number] = bidder
+      put(number, withHttpOf(bidders.get(id), bidder))
       countries[number] = countryCode(country)
       return number
+    },
+
+    keepHttp(before) {
+      for (const [id, bidder] of bidders) put(numbers.get(id) as number, withHttpOf(before.get(id), bidder))
     },
 
     deleteBidder(id) {
@@ -54,12 +65,13 @@ export function createCatalogTable(): CatalogTable {
 
     bidderNumber: (id) => numbers.get(id),
 
-    setSupply(id, bidderNumbers, count) {
+    setSupply(id, bidderNumbers, count, settingsText) {
       sort(bidderNumbers, count)
-      supplies.set(id, bidderNumbers, count)
+      const number = settingsText === undefined ? NO_SETTINGS : settings.hold(settingsText)
+      settings.release(supplies.set(id, bidderNumbers, count, number))
     },
 
-    deleteSupply: supplies.delete,
+    deleteSupply: (id) => settings.release(supplies.delete(id)),
 
     isWasteful: () => supplies.isWasteful() || byNumber.length > 2 * bidders.size + COUNTRIES_MIN,
 
@@ -68,9 +80,19 @@ export function createCatalogTable(): CatalogTable {
       supplies: supplies.ids,
       bidders,
       eligibleBidders,
-      supplySettings: () => DEFAULT_SUPPLY_SETTINGS,
+      supplySettings,
       biddersOf,
     }),
+  }
+
+  function put(number: number, bidder: Bidder): void {
+    bidders.set(bidder.id, bidder)
+    byNumber[number] = bidder
+  }
+
+  function supplySettings(supplyId: string): SupplySettings {
+    const record = supplies.find(supplyId)
+    return settings.at(record === NO_RECORD ? NO_SETTINGS : supplies.settingsOf(record))
   }
 
   function eligibleBidders(supplyId: string, country: string): readonly Bidder[] | undefined {
@@ -124,6 +146,12 @@ export function createCatalogTable(): CatalogTable {
 const COUNTRIES_MIN = 64
 const NO_COUNTRY = 0
 const INSERTION_SORT_MAX = 32
+
+/** The bidder, with the other's `http` where its own is equal. */
+function withHttpOf(other: Bidder | undefined, bidder: Bidder): Bidder {
+  if (bidder.http === undefined || bidder.http === other?.http) return bidder
+  return isDeepStrictEqual(bidder.http, other?.http) ? { ...bidder, http: other?.http } : bidder
+}
 
 function enlarged(countries: Uint32Array): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(2 * countries.length)

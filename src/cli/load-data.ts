@@ -45,7 +45,7 @@ export const loadDataCommand = defineCommand({
 function formatCounts({ supplies, bidders, links }: LoadCounts): string {
   const rows = [
     ['', 'added', 'updated', 'left', 'removed'],
-    ['supplies', supplies.added, '-', supplies.left, supplies.removed],
+    ['supplies', supplies.added, supplies.updated, supplies.left, supplies.removed],
     ['bidders', bidders.added, bidders.updated, bidders.left, bidders.removed],
     ['bidders of supplies', links.added, '-', links.left, links.removed],
   ]
@@ -58,7 +58,7 @@ function rightAligned(cell: string | number): string {
 
 /** What is in the catalogue and not in the file stays, unless pruned; say so, as people forget. */
 function leftoverHint({ supplies, bidders }: LoadCounts, data: CatalogData, input: string): string {
-  const moreSupplies = supplies.added + supplies.left - data.supplies.size
+  const moreSupplies = supplies.added + supplies.updated + supplies.left - data.supplies.size
   const moreBidders = bidders.added + bidders.updated + bidders.left - data.bidders.size
   if (moreSupplies + moreBidders === 0) return ''
   return `Left though not in ${input}: supplies: ${moreSupplies}, bidders: ${moreBidders}; --prune removes them.\n`

@@ -9,7 +9,7 @@ import type { Catalog } from '../../src/catalog/types.ts'
 import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { arbitraryCatalog } from '../support/arbitrary-catalog.ts'
 import { contentOf } from '../support/catalog-content.ts'
-import { A_LONG_TIME_MS, type CatalogServer, catalogOf, startCatalogServer } from '../support/catalog-server.ts'
+import { A_LONG_TIME_MS, type CatalogServer, catalogOf, dataOf, startCatalogServer } from '../support/catalog-server.ts'
 import { hasPostgres } from '../support/services.ts'
 
 describe.skipIf(!hasPostgres)('the changes of a catalogue', () => {
@@ -68,13 +68,8 @@ describe.skipIf(!hasPostgres)('the changes of a catalogue', () => {
   })
 
   it('should take away what was removed, and a bidder that came back as a new one', async () => {
-    await load({
-      supplies: new Map([['shop', ['acme', 'bolt']]]),
-      bidders: new Map([
-        ['acme', 'US'],
-        ['bolt', 'GB'],
-      ]),
-    })
+    const bidders = Object.entries({ acme: 'US', bolt: 'GB' })
+    await load(dataOf([['shop', ['acme', 'bolt']]], bidders))
     const catalog = await start()
 
     await load(catalogOf('shop'), true)
@@ -82,7 +77,7 @@ describe.skipIf(!hasPostgres)('the changes of a catalogue', () => {
     expect([...catalog.current().supplies.keys()]).toEqual(['shop'])
     expect([...catalog.current().bidders.keys()]).toEqual(['acme'])
 
-    await load({ supplies: new Map([['shop', ['bolt']]]), bidders: new Map([['bolt', 'DE']]) })
+    await load(dataOf([['shop', ['bolt']]], [['bolt', 'DE']]))
     expect(await readsChangesAlone(catalog)).toBe(true)
     expect(
       catalog
@@ -140,7 +135,7 @@ describe.skipIf(!hasPostgres)('the changes of a catalogue', () => {
 
   it('should read the whole where changes have left much memory behind', async () => {
     const bidders = Array.from({ length: 200 }, (_, n) => [`bidder-${n}`, 'US'] as const)
-    await load({ supplies: new Map(), bidders: new Map(bidders) })
+    await load(dataOf([], bidders))
     const catalog = await start()
     await load(catalogOf('news'), true)
     expect(await readsChangesAlone(catalog)).toBe(true)

@@ -16,7 +16,8 @@ import { isDatabaseUnavailable } from '../../src/db/unavailable.ts'
 import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { afterQuery } from '../support/after-query.ts'
 import { arbitraryCatalog } from '../support/arbitrary-catalog.ts'
-import { contentOf } from '../support/catalog-content.ts'
+import { biddersOfFile, contentOf } from '../support/catalog-content.ts'
+import { dataOf } from '../support/catalog-server.ts'
 import { describeSchema } from '../support/describe-schema.ts'
 import { query } from '../support/postgres.ts'
 import { startPostgres } from '../support/postgres-server.ts'
@@ -58,21 +59,25 @@ async function openEmbedded(): Promise<Store> {
 /** A catalogue written short: `catalog({ news: 'acme bolt' }, { acme: 'US', bolt: 'GB' })`. */
 function catalog(supplies: Record<string, string>, bidders: Record<string, string>): CatalogData {
   const lists = Object.entries(supplies).map(([id, list]) => [id, list.split(' ').filter(Boolean)] as const)
-  return { supplies: new Map(lists), bidders: new Map(Object.entries(bidders)) }
+  return dataOf(lists, Object.entries(bidders))
 }
 
 async function readContent(source: CatalogSource) {
   return contentOf(await loadSnapshot(source))
 }
 
-function snapshotOf({ supplies, bidders }: CatalogData, revision: bigint) {
-  const rows = [...bidders].map(([id, country]) => ({ id, country }))
-  return contentOf(buildSnapshot({ revision, bidders: rows, supplies }))
+function snapshotOf(data: CatalogData, revision: bigint) {
+  return contentOf(buildSnapshot({ ...data, revision, bidders: biddersOfFile(data) }))
+}
+
+/** The entries of both, of which the second file has the say about its own. */
+function merged<T>(first: ReadonlyMap<string, T>, second: ReadonlyMap<string, T>, own: ReadonlyMap<string, unknown>) {
+  return new Map([...[...first].filter(([id]) => !own.has(id)), ...second])
 }
 
 const FIRST = catalog({ news: 'acme bolt', shop: 'bolt' }, { acme: 'US', bolt: 'GB' })
 const FIRST_COUNTS = {
-  supplies: { added: 2, left: 0, removed: 0 },
+  supplies: { added: 2, updated: 0, left: 0, removed: 0 },
   bidders: { added: 2, updated: 0, left: 0, removed: 0 },
   links: { added: 3, left: 0, removed: 0 },
 }
@@ -135,7 +140,7 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
     const counts = await load({ data: FIRST, prune: true })
 
     expect(counts).toEqual({
-      supplies: { added: 0, left: 2, removed: 0 },
+      supplies: { added: 0, updated: 0, left: 2, removed: 0 },
       bidders: { added: 0, updated: 0, left: 2, removed: 0 },
       links: { added: 0, left: 3, removed: 0 },
     })
@@ -153,7 +158,7 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
       })
 
       expect(counts).toEqual({
-        supplies: { added: 0, left: 2, removed: 0 },
+        supplies: { added: 0, updated: 0, left: 2, removed: 0 },
         bidders: { added: 1, updated: 1, left: 1, removed: 0 },
         links: { added: 1, left: 2, removed: 1 },
       })
@@ -195,7 +200,7 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
     const counts = await load({ data, prune: true })
 
     expect(counts).toEqual({
-      supplies: { added: 1, left: 0, removed: 2 },
+      supplies: { added: 1, updated: 0, left: 0, removed: 2 },
       bidders: { added: 0, updated: 0, left: 1, removed: 1 },
       links: { added: 1, left: 0, removed: 3 },
     })
@@ -224,17 +229,20 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
         .asyncProperty(arbitraryCatalog, arbitraryCatalog, async (first, second) => {
           await load({ data: first })
           await load({ data: second })
-          const merged = {
+          const inBoth = {
             supplies: new Map([...first.supplies, ...second.supplies]),
             bidders: new Map([...first.bidders, ...second.bidders]),
+            http: merged(first.http, second.http, second.bidders),
+            settings: merged(first.settings, second.settings, second.supplies),
           }
           const both = await readContent(source)
-          expect(both).toEqual(snapshotOf(merged, both.revision))
+          expect(both).toEqual(snapshotOf(inBoth, both.revision))
 
           const counts = await load({ data: second, prune: true })
           const pruned = await readContent(source)
           expect(pruned).toEqual(snapshotOf(second, pruned.revision))
-          expect(counts.supplies.added + counts.supplies.left).toBe(second.supplies.size)
+          const { added, updated, left } = counts.supplies
+          expect(added + updated + left).toBe(second.supplies.size)
           expect(counts.bidders.added + counts.bidders.updated + counts.bidders.left).toBe(second.bidders.size)
         })
         .beforeEach(clear),
@@ -315,13 +323,13 @@ describe.runIf(hasPostgres)('loadByCopy', () => {
           await prisma.$executeRaw`TRUNCATE supplies, bidders, supply_bidder`
           const firstCounts = await loadCatalog({ prisma, data: first })
           const expected = await loadCatalog({ prisma, data: second, prune })
-          const { bidders, supplies } = await readContent({ prisma })
+          const { revision: _, ...expectedContent } = await readContent({ prisma })
 
           await prisma.$executeRaw`TRUNCATE supplies, bidders, supply_bidder`
           expect(await load(first, { bulkRows })).toEqual(firstCounts)
           expect(await load(second, { prune, bulkRows })).toEqual(expected)
           const after = await readContent({ prisma })
-          expect([after.bidders, after.supplies]).toEqual([bidders, supplies])
+          expect(after).toEqual({ ...expectedContent, revision: after.revision })
         },
       ),
       { numRuns: 20 },
@@ -428,13 +436,13 @@ describe('loadBeside', () => {
         .asyncProperty(arbitraryCatalog, arbitraryCatalog, fc.boolean(), async (first, second, prune) => {
           await loadCatalog({ prisma, data: first })
           const expected = await loadCatalog({ prisma, data: second, prune })
-          const { bidders, supplies } = await readContent({ prisma })
+          const { revision: _, ...expectedContent } = await readContent({ prisma })
 
           await loadCatalog({ prisma, data: first, prune: true })
           const before = await readRevision(prisma)
           expect(await load(second, prune)).toEqual(expected)
           const after = await readContent({ prisma })
-          expect([after.bidders, after.supplies]).toEqual([bidders, supplies])
+          expect(after).toEqual({ ...expectedContent, revision: after.revision })
           // Where nothing has changed, not even the revision.
           expect((await load(second, prune)).links.added).toBe(0)
           expect(await readRevision(prisma)).toBe(after.revision)

@@ -64,7 +64,7 @@ describe('auction load-data', { timeout: 2 * COMMAND_TIMEOUT_MS }, () => {
       [
         'Loaded made.json.',
         ' added updated left removed',
-        'supplies 3 - 0 0',
+        'supplies 3 0 0 0',
         'bidders 4 0 0 0',
         `bidders of supplies ${links} - 0 0`,
         '',
@@ -75,7 +75,7 @@ describe('auction load-data', { timeout: 2 * COMMAND_TIMEOUT_MS }, () => {
     const second = await auction(['load-data', '--input', 'other.json'])
     expect(second.stdout).toContain('Left though not in other.json: supplies: 3, bidders: 4; --prune removes them.')
     const third = await auction(['load-data', '--input', 'other.json', '--prune'])
-    expect(third.stdout.replaceAll(/ +/g, ' ')).toContain('supplies 0 - 1 3\nbidders 0 0 1 4\n')
+    expect(third.stdout.replaceAll(/ +/g, ' ')).toContain('supplies 0 0 1 3\nbidders 0 0 1 4\n')
     expect(third.stdout).not.toContain('--prune')
   })
 
@@ -113,7 +113,7 @@ describe('auction load-data', { timeout: 2 * COMMAND_TIMEOUT_MS }, () => {
       await auction(['migrate', 'up'], env)
       const first = await auction(['load-data', '--if-empty'], env)
       expect([first.code, first.stderr]).toEqual([0, ''])
-      expect(first.stdout.replaceAll(/ +/g, ' ')).toContain('supplies 2 - 0 0\nbidders 1 0 0 0\n')
+      expect(first.stdout.replaceAll(/ +/g, ' ')).toContain('supplies 2 0 0 0\nbidders 1 0 0 0\n')
       const second = await auction(['load-data', '--if-empty'], env)
       expect(second.stdout).toBe('The catalogue has supplies already: data.json was not loaded.\n')
       const third = await auction(['load-data'], env)

@@ -25,7 +25,18 @@ export async function startCatalogServer(): Promise<CatalogServer> {
 
 /** A catalogue whose supplies all have the one bidder. */
 export function catalogOf(...supplyIds: string[]): CatalogData {
-  return { supplies: new Map(supplyIds.map((id) => [id, ['acme']])), bidders: new Map([['acme', 'US']]) }
+  return dataOf(
+    supplyIds.map((id) => [id, ['acme']]),
+    [['acme', 'US']],
+  )
+}
+
+/** A catalogue of simulated bidders, whose supplies sell by default. */
+export function dataOf(
+  supplies: Iterable<readonly [string, readonly string[]]>,
+  bidders: Iterable<readonly [string, string]>,
+): CatalogData {
+  return { supplies: new Map(supplies), bidders: new Map(bidders), http: new Map(), settings: new Map() }
 }
 
 /** An interval that does not end within a test. */

@@ -7,8 +7,8 @@ describe('applyChanges', () => {
   it('should let auctions meanwhile find each supply as it was or as it is, and let them have their turns', async () => {
     const table = createCatalogTable()
     const ids = Array.from({ length: 10_000 }, (_, n) => `supply-${n}`)
-    for (const id of ['acme', 'bolt']) table.setBidder(id, 'US')
-    for (const id of ids) setSupply(table, id, ['acme', 'bolt'])
+    for (const id of ['acme', 'bolt']) table.setBidder({ id, country: 'US' })
+    for (const id of ids) setSupply(table, id, { bidderIds: ['acme', 'bolt'] })
     const { eligibleBidders } = table.snapshot(1n)
     const seen = new Set<string>()
     const look = (id: string) => seen.add(`${eligibleBidders(id, 'US')?.map((bidder) => bidder.id)}`)
@@ -19,11 +19,9 @@ describe('applyChanges', () => {
       bidders: new Map([
         ['acme', undefined],
         ['bolt', undefined],
-        ['cafe', 'US'],
-        ['dune', 'US'],
-        ['east', 'US'],
+        ...['cafe', 'dune', 'east'].map((id) => [id, { id, country: 'US' }] as const),
       ]),
-      supplies: new Map(ids.map((id) => [id, ['cafe', 'dune', 'east']])),
+      supplies: new Map(ids.map((id) => [id, { bidderIds: ['cafe', 'dune', 'east'] }])),
     })
     let turns = 0
     let isDone = false

@@ -251,7 +251,8 @@ describe('parseDataFile', () => {
 
   it('should give back every catalogue that was written as JSON', () => {
     fc.assert(
-      fc.property(arbitraryCatalog, (catalog) => {
+      fc.property(arbitraryCatalog, ({ supplies, bidders: countries }) => {
+        const catalog = { supplies, bidders: countries, http: new Map(), settings: new Map() }
         const text = [...formatDataFile(catalog)].join('')
         const bidders = [...catalog.bidders].map(([id, country]) => [id, { country }])
 

@@ -1,17 +1,31 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { httpOf } from '../../src/catalog/bidder-http.ts'
+import { createSettingsTable } from '../../src/catalog/settings-table.ts'
+import { settingsOf } from '../../src/catalog/supply-settings.ts'
 import { createCatalogTable } from '../../src/catalog/table.ts'
+import { DEFAULT_SUPPLY_SETTINGS } from '../../src/catalog/types.ts'
 import { arbitraryId } from '../support/arbitrary-catalog.ts'
 import { contentOf } from '../support/catalog-content.ts'
 
 type Change =
   | { readonly type: 'bidder'; readonly id: string; readonly country: string }
-  | { readonly type: 'supply'; readonly id: string; readonly share: number }
+  | { readonly type: 'supply'; readonly id: string; readonly share: number; readonly settings: string | undefined }
   | { readonly type: 'delete'; readonly id: string }
 
+/** How a supply sells, as it is stored. */
+const arbitraryText = fc.option(
+  fc.nat({ max: 3 }).map((floor) => JSON.stringify({ floor })),
+  { nil: undefined },
+)
 const arbitraryChange: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ type: fc.constant('bidder' as const), id: arbitraryId, country: fc.constantFrom('US', 'GB') }),
-  fc.record({ type: fc.constant('supply' as const), id: arbitraryId, share: fc.nat({ max: 4 }) }),
+  fc.record({
+    type: fc.constant('supply' as const),
+    id: arbitraryId,
+    share: fc.nat({ max: 4 }),
+    settings: arbitraryText,
+  }),
   fc.record({ type: fc.constant('delete' as const), id: arbitraryId }),
 )
 
@@ -26,17 +40,19 @@ describe('createCatalogTable', () => {
       fc.property(fc.array(arbitraryChange, { maxLength: 80 }), (changes) => {
         const table = createCatalogTable()
         const supplies = new Map<string, string[]>()
+        const settings = new Map<string, string | undefined>()
         const bidders = new Map<string, string>()
         for (const change of changes) {
           if (change.type === 'bidder') {
-            table.setBidder(change.id, change.country)
+            table.setBidder({ id: change.id, country: change.country })
             bidders.set(change.id, change.country)
           } else if (change.type === 'supply') {
             // Every so manyeth bidder, so that lists grow and shrink.
             const ids = [...bidders.keys()].filter((_, index) => index % 5 <= change.share).reverse()
             const numbers = ids.map((id) => table.bidderNumber(id) ?? -1)
-            table.setSupply(change.id, numbers, numbers.length)
+            table.setSupply(change.id, numbers, numbers.length, change.settings)
             supplies.set(change.id, ids)
+            settings.set(change.id, change.settings)
           } else {
             table.deleteSupply(change.id)
             supplies.delete(change.id)
@@ -50,6 +66,7 @@ describe('createCatalogTable', () => {
           revision: 7n,
           size: supplies.size,
           supplies: new Map([...supplies].map(([id, ids]) => [id, listOf(ids)])),
+          settings: new Map([...supplies.keys()].map((id) => [id, settingsOf(JSON.parse(settings.get(id) ?? '{}'))])),
           bidders: new Map(all),
         })
         for (const [id, ids] of supplies) {
@@ -62,7 +79,7 @@ describe('createCatalogTable', () => {
 
   it('should find each of many supplies, and none that was taken away', () => {
     const table = createCatalogTable()
-    const number = table.setBidder('acme', 'US')
+    const number = table.setBidder({ id: 'acme', country: 'US' })
     // So many that some have the same hash.
     const ids = Array.from({ length: 300_000 }, (_, index) => scrambled(index))
     for (const id of ids) table.setSupply(id, [number], 1)
@@ -78,7 +95,9 @@ describe('createCatalogTable', () => {
 
   it('should hold a list that is longer than a block of memory, and go on behind it', () => {
     const table = createCatalogTable()
-    const numbers = Array.from({ length: 70_000 }, (_, index) => table.setBidder(`bidder-${index}`, 'US'))
+    const numbers = Array.from({ length: 70_000 }, (_, index) =>
+      table.setBidder({ id: `bidder-${index}`, country: 'US' }),
+    )
     table.setSupply('small', [0], 1)
     table.setSupply('large', numbers.toReversed(), numbers.length)
     table.setSupply('last', [1], 1)
@@ -91,12 +110,69 @@ describe('createCatalogTable', () => {
 
   it('should sell to no bidder that was taken away, and to one that came back', () => {
     const table = createCatalogTable()
-    table.setSupply('news', [table.setBidder('acme', 'US'), table.setBidder('bolt', 'US')], 2)
+    table.setSupply(
+      'news',
+      [table.setBidder({ id: 'acme', country: 'US' }), table.setBidder({ id: 'bolt', country: 'US' })],
+      2,
+    )
     table.deleteBidder('acme')
     const { bidders, eligibleBidders, biddersOf } = table.snapshot(1n)
 
     expect([bidders.size, eligibleBidders('news', 'US')?.length, biddersOf('news')?.length]).toEqual([1, 1, 1])
-    table.setSupply('news', [table.setBidder('acme', 'GB')], 1)
+    table.setSupply('news', [table.setBidder({ id: 'acme', country: 'GB' })], 1)
     expect(biddersOf('news')).toEqual([{ id: 'acme', country: 'GB' }])
+  })
+
+  it('should have one object for supplies that sell alike, for as long as there is one', () => {
+    const table = createCatalogTable()
+    const { supplySettings } = table.snapshot(1n)
+    const [cheap, dear] = ['{"floor": 0.1}', '{"floor": 2}']
+    table.setSupply('news', [], 0, cheap)
+    table.setSupply('shop', [], 0, cheap)
+    table.setSupply('blog', [], 0)
+    const before = supplySettings('news')
+
+    expect(before).toEqual({ ...DEFAULT_SUPPLY_SETTINGS, floorMicros: 100_000 })
+    expect(supplySettings('shop')).toBe(before)
+    expect(supplySettings('blog')).toBe(DEFAULT_SUPPLY_SETTINGS)
+    expect(supplySettings('nobody')).toBe(DEFAULT_SUPPLY_SETTINGS)
+    table.setSupply('news', [], 0, dear)
+    expect([supplySettings('news').floorMicros, supplySettings('shop')]).toEqual([2_000_000, before])
+    table.setSupply('shop', [], 0, cheap)
+    expect(supplySettings('shop')).toBe(before)
+
+    table.deleteSupply('shop')
+    table.setSupply('blog', [], 0, cheap)
+    expect(supplySettings('blog')).not.toBe(before)
+    expect(supplySettings('blog')).toEqual(before)
+  })
+
+  it('should hold no settings that no supply has any more', () => {
+    const settings = createSettingsTable()
+    for (let floor = 1; floor < 1000; floor++) {
+      const number = settings.hold(`{"floor": ${floor}}`)
+      settings.release(number)
+      expect(number).toBe(1)
+      expect(settings.at(number)).toBe(DEFAULT_SUPPLY_SETTINGS)
+    }
+  })
+
+  it('should keep the object of how a bidder is asked while it is as it was', () => {
+    const table = createCatalogTable()
+    const http = () => httpOf({ endpoint: 'https://bid.example/', headers: { 'x-key': '${KEY}' } })
+    const { bidders } = table.snapshot(1n)
+    table.setBidder({ id: 'acme', country: 'US', http: http() })
+    const before = bidders.get('acme')?.http
+    table.setBidder({ id: 'acme', country: 'GB', http: http() })
+    expect(bidders.get('acme')?.http).toBe(before)
+
+    const next = createCatalogTable()
+    next.setBidder({ id: 'acme', country: 'GB', http: http() })
+    next.keepHttp(bidders)
+    expect(next.snapshot(2n).bidders.get('acme')?.http).toBe(before)
+    next.setBidder({ id: 'acme', country: 'GB', http: { ...http(), gzip: true } })
+    expect(next.snapshot(2n).bidders.get('acme')?.http).toEqual({ ...http(), gzip: true })
+    next.setBidder({ id: 'acme', country: 'GB' })
+    expect(next.snapshot(2n).bidders.get('acme')?.http).toBeUndefined()
   })
 })
