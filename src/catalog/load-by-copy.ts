@@ -93,6 +93,7 @@ async function load(client: pg.Client, options: LoadByCopyOptions): Promise<Load
   const newSupplies = rows[0]?.count ?? 0
   const suppliesUpdated = newSupplies < changed ? await run(client, UPDATE_SUPPLIES) : 0
   const linksRemoved = newSupplies < changed ? await run(client, REMOVE_LINKS) : 0
+  if (newSupplies < changed) await client.query(LEAVE_OUT_LINKS)
   const pruned = prune ? await pruneCatalog(client) : { supplies: 0, bidders: 0, links: 0 }
 
   const left = { supplies: await countRows(client, 'supplies'), links: await countRows(client, 'supply_bidder') }
@@ -157,6 +158,15 @@ const REMOVE_LINKS = `
   DELETE FROM supply_bidder AS link USING changed_supplies AS changed
   WHERE link.supply_id = changed.id AND NOT is_new
     AND NOT EXISTS (SELECT FROM wanted WHERE wanted.id = link.supply_id AND wanted.bidder_id = link.bidder_id)`
+/** While there are no keys, nothing keeps a link that is there from being added again. */
+const LEAVE_OUT_LINKS = `
+  UPDATE changed_supplies AS changed SET bidders = ARRAY(
+    SELECT bidder_id FROM unnest(bidders) AS wanted (bidder_id)
+    WHERE NOT EXISTS (
+      SELECT FROM supply_bidder AS link WHERE link.supply_id = changed.id AND link.bidder_id = wanted.bidder_id
+    )
+  )
+  WHERE NOT is_new`
 const ADD_SUPPLIES = `
   INSERT INTO supplies (id, settings) SELECT id, settings FROM changed_supplies WHERE is_new ORDER BY number
   ON CONFLICT DO NOTHING`

@@ -359,6 +359,19 @@ describe.runIf(hasPostgres)('loadByCopy', () => {
     expect(await indexId()).toBe(index)
   })
 
+  it('should add no link twice where a supply that is there has some of its bidders already', async () => {
+    await load(FIRST)
+    const supplies = new Map([...LARGE.supplies, ['news', ['acme', 'cafe']]] as const)
+    const bidders = new Map([...LARGE.bidders, ...Object.entries({ acme: 'US', cafe: 'FR' })])
+
+    const counts = await load({ ...LARGE, supplies, bidders }, { bulkRows: 0 })
+
+    expect(counts.links.removed).toBe(1)
+    expect(
+      (await prisma.supplyBidder.findMany({ where: { supplyId: 'news' } })).map(({ bidderId }) => bidderId),
+    ).toEqual(['acme', 'cafe'])
+  })
+
   it('should leave them in place, and load, where somebody has the tables in use', async () => {
     const index = await indexId()
 
