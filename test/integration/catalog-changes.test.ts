@@ -63,9 +63,9 @@ describe.skipIf(!hasPostgres)('the changes of a catalogue', () => {
         if ((await loadSnapshot({ prisma, serverUrl: server.url })).revision === catalog.current().revision) return
         expect(await readsChangesAlone(catalog)).toBe(true)
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     )
-  })
+  }, 60_000)
 
   it('should take away what was removed, and a bidder that came back as a new one', async () => {
     const bidders = Object.entries({ acme: 'US', bolt: 'GB' })

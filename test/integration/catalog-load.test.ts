@@ -83,7 +83,7 @@ const FIRST_COUNTS = {
 }
 
 const STORES = [
-  { store: 'PostgreSQL', open: openServer, available: hasPostgres, embedded: false, byCopy: true, runs: 40 },
+  { store: 'PostgreSQL', open: openServer, available: hasPostgres, embedded: false, byCopy: true, runs: 25 },
   {
     store: 'PostgreSQL, through Prisma',
     open: openServer,
@@ -223,32 +223,36 @@ describe.each(STORES)('loadCatalog and loadSnapshot on $store', ({ open, availab
     expect(await readContent(source)).toEqual(before)
   })
 
-  it.runIf(available)('should make any catalogue of any other, with and without pruning', async () => {
-    await fc.assert(
-      fc
-        .asyncProperty(arbitraryCatalog, arbitraryCatalog, async (first, second) => {
-          await load({ data: first })
-          await load({ data: second })
-          const inBoth = {
-            supplies: new Map([...first.supplies, ...second.supplies]),
-            bidders: new Map([...first.bidders, ...second.bidders]),
-            http: merged(first.http, second.http, second.bidders),
-            settings: merged(first.settings, second.settings, second.supplies),
-          }
-          const both = await readContent(source)
-          expect(both).toEqual(snapshotOf(inBoth, both.revision))
+  it.runIf(available)(
+    'should make any catalogue of any other, with and without pruning',
+    async () => {
+      await fc.assert(
+        fc
+          .asyncProperty(arbitraryCatalog, arbitraryCatalog, async (first, second) => {
+            await load({ data: first })
+            await load({ data: second })
+            const inBoth = {
+              supplies: new Map([...first.supplies, ...second.supplies]),
+              bidders: new Map([...first.bidders, ...second.bidders]),
+              http: merged(first.http, second.http, second.bidders),
+              settings: merged(first.settings, second.settings, second.supplies),
+            }
+            const both = await readContent(source)
+            expect(both).toEqual(snapshotOf(inBoth, both.revision))
 
-          const counts = await load({ data: second, prune: true })
-          const pruned = await readContent(source)
-          expect(pruned).toEqual(snapshotOf(second, pruned.revision))
-          const { added, updated, left } = counts.supplies
-          expect(added + updated + left).toBe(second.supplies.size)
-          expect(counts.bidders.added + counts.bidders.updated + counts.bidders.left).toBe(second.bidders.size)
-        })
-        .beforeEach(clear),
-      { numRuns: runs },
-    )
-  })
+            const counts = await load({ data: second, prune: true })
+            const pruned = await readContent(source)
+            expect(pruned).toEqual(snapshotOf(second, pruned.revision))
+            const { added, updated, left } = counts.supplies
+            expect(added + updated + left).toBe(second.supplies.size)
+            expect(counts.bidders.added + counts.bidders.updated + counts.bidders.left).toBe(second.bidders.size)
+          })
+          .beforeEach(clear),
+        { numRuns: runs },
+      )
+    },
+    60_000,
+  )
 
   it.runIf(available)('should load and read more than fits a statement or a page', async () => {
     const data = generateCatalog({ supplies: 7000, bidders: 300, maxBiddersPerSupply: 6, seed: 5 })
