@@ -1,8 +1,11 @@
-import { createReadStream } from 'node:fs'
 import { printParseErrorCode, visit } from 'jsonc-parser'
-import { countryProblem } from './country.ts'
-import { fileProblem, path, quote, syntaxProblem } from './data-file-problems.ts'
+import { createBidderReader } from './bidder-entry.ts'
+import { kindOf } from './data-file-checks.ts'
+import { path, quote, syntaxProblem } from './data-file-problems.ts'
+import { createTreeBuilder, type Fail, type Node, type Place, type TreeBuilder } from './data-file-tree.ts'
+import type { Variables } from './header-variables.ts'
 import { idProblem } from './id.ts'
+import { readSupply } from './supply-entry.ts'
 import type { BidderHttp, SupplySettings } from './types.ts'
 
 /** What a data file holds, checked: every bidder that a supply names is defined, every id and country is valid. */
@@ -23,42 +26,29 @@ export class DataFileError extends Error {
   readonly code = 'DATA_FILE_INVALID'
 }
 
-/** The largest file that is read; V8's longest string is little more. A million supplies of 8 bidders take about 200 MB. */
-export const MAX_DATA_FILE_BYTES = 500_000_000
-
 /**
- * Reads and checks a data file.
- * @throws DataFileError where the file is missing, unreadable, larger than `maxBytes`, or wrong
- */
-export async function readDataFile(path: string, maxBytes = MAX_DATA_FILE_BYTES): Promise<CatalogData> {
-  const bytes = await readBytes(path, maxBytes)
-  let text: string
-  try {
-    // Takes a byte order mark away, where there is one.
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new DataFileError(`${path} is not UTF-8 text; save it in that encoding.`)
-  }
-  return parseDataFile(text, path)
-}
-
-/**
- * Checks a data file's text, in one pass. The first problem in the file is the one reported.
+ * Checks a data file's text, in one pass. The first problem in the file is the one reported; within a bidder or a supply
+ * that is an object, what is no JSON comes first.
  * @param fileName what messages call the file
+ * @param variables those of the environment, which headers may refer to
  * @throws DataFileError
  */
-export function parseDataFile(text: string, fileName: string): CatalogData {
+export function parseDataFile(text: string, fileName: string, variables: Variables = {}): CatalogData {
   const supplies = new Map<string, string[]>()
   const bidders = new Map<string, string>()
+  const http = new Map<string, BidderHttp>()
+  const settings = new Map<string, SupplySettings>()
+  const knownSettings = new Map<string, SupplySettings>()
+  const readBidder = createBidderReader(variables)
   /** Every bidder id that a supply names: one copy of its text, however many supplies name it. */
   const named = new Map<string, NamedBidder>()
-  const keysSeen = new Set<string>()
-  let section: string | undefined
-  let depth = 0
-  let id = ''
-  let bidderKey: string | undefined
-  let country: string | undefined
+  const sections = new Map<string, Place>()
+  /** The section that is read, the supply or bidder in it, and what that is where it is an object. */
+  let section: Place | undefined
+  let entry: Place | undefined
+  let tree: TreeBuilder | undefined
   let list: string[] | undefined
+  let depth = 0
   let line = 0
   let column = 0
 
@@ -69,109 +59,132 @@ export function parseDataFile(text: string, fileName: string): CatalogData {
     {
       onObjectBegin(_offset, _length, atLine, atColumn) {
         at(atLine, atColumn)
-        if (list !== undefined || depth === 3 || (depth === 2 && section === 'supplies')) failShape('an object')
         depth++
+        if (tree !== undefined) tree.begin(new Map(), line, column)
+        else if (depth === 3 && list === undefined) beginTree(new Map())
+        else if (depth > 2) failShape(new Map())
       },
-      onObjectEnd(_offset, _length, atLine, atColumn) {
-        at(atLine, atColumn)
+      onObjectEnd() {
         depth--
-        if (depth === 2) endBidder()
+        endInTree()
       },
       onArrayBegin(_offset, _length, atLine, atColumn) {
         at(atLine, atColumn)
-        if (list !== undefined || depth !== 2 || section !== 'supplies') failShape('a list')
-        list = []
-        supplies.set(id, list)
+        if (tree !== undefined) tree.begin([], line, column)
+        else if (depth === 2 && section?.key === 'supplies' && list === undefined) list = addSupply()
+        else failShape([])
       },
       onArrayEnd() {
-        list = undefined
+        if (tree === undefined) list = undefined
+        else endInTree()
       },
       onObjectProperty(key, _offset, _length, atLine, atColumn) {
         at(atLine, atColumn)
-        if (depth === 1) beginSection(key)
-        else if (depth === 2) beginEntry(key)
-        else beginBidderKey(key)
+        if (tree !== undefined) tree.name(key, line, column)
+        else if (depth === 1) beginSection(key)
+        else beginEntry(key)
       },
       onLiteralValue(value, _offset, _length, atLine, atColumn) {
         at(atLine, atColumn)
-        if (typeof value !== 'string') failShape(value === null ? 'null' : `the ${typeof value} ${value}`)
-        else if (list !== undefined) addToList(list, value)
-        else if (depth === 3) setCountry(value)
-        else failShape('a text')
+        if (tree !== undefined) tree.literal(value, line, column)
+        else if (list === undefined || typeof value !== 'string') failShape(value)
+        else addToList(list, value)
       },
       onError(code, offset, length, atLine, atColumn) {
         at(atLine, atColumn)
-        fail(`${fileName} is not JSON: ${syntaxProblem(printParseErrorCode(code), json, offset, length)}`)
+        end(`${fileName} is not JSON: ${syntaxProblem(printParseErrorCode(code), json, offset, length)}`, {
+          line,
+          column,
+        })
       },
     },
     { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false },
   )
 
   for (const name of ['supplies', 'bidders']) {
-    if (!keysSeen.has(name)) throw new DataFileError(`${fileName}: ${name} is missing.`)
+    if (!sections.has(name)) throw new DataFileError(`${fileName}: ${name} is missing.`)
   }
   if (supplies.size === 0) throw new DataFileError(`${fileName}: supplies is empty; define one at least.`)
-  for (const [bidderId, { namedBy }] of named) {
-    if (bidders.has(bidderId)) continue
-    const where = path('supplies', namedBy, (supplies.get(namedBy) ?? []).indexOf(bidderId))
-    throw new DataFileError(`${fileName}: ${where} is ${quote(bidderId)}, which is not defined under bidders.`)
+  for (const [bidderId, { place }] of named) {
+    if (!bidders.has(bidderId)) fail(place, `is ${quote(bidderId)}, which is not defined under bidders`)
   }
-  return { supplies, bidders, http: new Map(), settings: new Map() }
+  return { supplies, bidders, http, settings }
 
   function beginSection(key: string): void {
-    if (key !== 'supplies' && key !== 'bidders') failAt(path(key), 'is not known; a file has supplies and bidders')
-    if (keysSeen.has(key)) failAt(key, 'is there twice; put both together')
-    keysSeen.add(key)
-    section = key
+    section = here(key)
+    if (key !== 'supplies' && key !== 'bidders') fail(section, 'is not known; a file has supplies and bidders')
+    if (sections.has(key)) fail(section, 'is there twice; put both together')
+    sections.set(key, section)
   }
 
   function beginEntry(key: string): void {
-    id = key
+    entry = here(key, section)
     const problem = idProblem(key)
-    if (problem !== undefined) failAt(path(section, key), problem)
-    if (section === 'supplies' ? supplies.has(key) : bidders.has(key)) failAt(path(section, key), 'is defined twice')
+    if (problem !== undefined) fail(entry, problem)
+    if (section?.key === 'supplies' ? supplies.has(key) : bidders.has(key)) fail(entry, 'is defined twice')
   }
 
-  function beginBidderKey(key: string): void {
-    bidderKey = key
-    if (key !== 'country') failAt(path(section, id, key), 'is not known; a bidder has a country')
-    if (country !== undefined) failAt(path(section, id, key), 'is there twice')
+  function beginTree(value: Node['value'] & object): void {
+    tree = createTreeBuilder(entry as Place, fail)
+    tree.begin(value, line, column)
   }
 
-  function setCountry(value: string): void {
-    const problem = countryProblem(value)
-    if (problem !== undefined) failAt(path(section, id, bidderKey), `is ${quote(value)}, and ${problem}`)
-    country = value
+  function endInTree(): void {
+    const node = tree?.end()
+    if (node === undefined) return
+    tree = undefined
+    if (section?.key === 'bidders') addBidder(node)
+    else addSupplyOf(node)
   }
 
-  function endBidder(): void {
-    if (country === undefined) failAt(path(section, id, 'country'), 'is missing')
-    bidders.set(id, country)
-    country = undefined
-    bidderKey = undefined
+  function addBidder(node: Node): void {
+    const bidder = readBidder(node, fail)
+    const id = node.key as string
+    bidders.set(id, bidder.country)
+    if (bidder.http !== undefined) http.set(id, bidder.http)
   }
 
-  function addToList(bidderIds: string[], value: string): void {
+  function addSupplyOf(node: Node): void {
+    const supply = readSupply(node, fail, knownSettings)
+    const bidderIds = addSupply()
+    for (const child of supply.bidders) {
+      if (typeof child.value !== 'string') fail(child, `must be a bidder’s id, not ${kindOf(child)}`)
+      addToList(bidderIds, child.value, child)
+    }
+    if (supply.settings !== undefined) settings.set(node.key as string, supply.settings)
+  }
+
+  function addSupply(): string[] {
+    const bidderIds: string[] = []
+    supplies.set(entry?.key as string, bidderIds)
+    return bidderIds
+  }
+
+  function addToList(bidderIds: string[], value: string, place?: Place): void {
     let bidder = named.get(value)
     if (bidder === undefined) {
-      bidder = { id: value, namedBy: id, lastNamedBy: undefined }
+      bidder = { id: value, place: place ?? here(bidderIds.length, entry), lastNamedBy: undefined }
       named.set(value, bidder)
     }
     if (bidder.lastNamedBy === bidderIds) {
-      failAt(path('supplies', id, bidderIds.length), `repeats ${quote(value)}; name each bidder once`)
+      fail(place ?? here(bidderIds.length, entry), `repeats ${quote(value)}; name each bidder once`)
     }
     bidder.lastNamedBy = bidderIds
     bidderIds.push(bidder.id)
   }
 
-  /** A value of the wrong kind, wherever it is. */
-  function failShape(found: string): never {
-    if (depth === 0) return fail(`${fileName} must be ${'{"supplies": …, "bidders": …}'}, not ${found}`)
-    if (depth === 1) return failAt(path(section), `must be an object, not ${found}`)
-    if (list !== undefined) return failAt(path(section, id, list.length), `must be a bidder’s id, not ${found}`)
-    if (depth === 3) return failAt(path(section, id, bidderKey), `must be a country code, such as "US", not ${found}`)
-    const wanted = section === 'supplies' ? 'a list of bidder ids' : 'an object such as {"country": "US"}'
-    return failAt(path(section, id), `must be ${wanted}, not ${found}`)
+  /** A value of the wrong kind, outside of the objects that say what a bidder or a supply is. */
+  function failShape(value: Node['value']): never {
+    const found = kindOf({ value })
+    if (depth === 0)
+      return end(`${fileName} must be ${'{"supplies": …, "bidders": …}'}, not ${found}`, { line, column })
+    if (list !== undefined) return fail(here(list.length, entry), `must be a bidder’s id, not ${found}`)
+    if (depth === 1) return fail({ ...(section as Place), line, column }, `must be an object, not ${found}`)
+    const wanted =
+      section?.key === 'supplies'
+        ? 'a list of bidder ids, or an object such as {"bidders": ["acme"], "floor": 0.1}'
+        : 'an object such as {"country": "US"}'
+    return fail({ ...(entry as Place), line, column }, `must be ${wanted}, not ${found}`)
   }
 
   function at(atLine: number, atColumn: number): void {
@@ -179,40 +192,25 @@ export function parseDataFile(text: string, fileName: string): CatalogData {
     column = atColumn
   }
 
-  function failAt(where: string, problem: string): never {
-    return fail(`${fileName}: ${where} ${problem}`)
+  function here(key: string | number, parent?: Place): Place {
+    return { parent, key, line, column }
   }
 
-  function fail(message: string): never {
-    throw new DataFileError(`${message} (line ${line + 1}, column ${column + 1}).`)
+  function fail(...[place, problem, name]: Parameters<Fail>): never {
+    const keys = name === undefined ? [] : [name]
+    for (let at: Place | undefined = place; at !== undefined; at = at.parent) keys.unshift(at.key as string)
+    return end(`${fileName}: ${path(...keys)} ${problem}`, place)
   }
+}
+
+function end(message: string, { line, column }: Pick<Place, 'line' | 'column'>): never {
+  throw new DataFileError(`${message} (line ${line + 1}, column ${column + 1}).`)
 }
 
 interface NamedBidder {
   readonly id: string
-  /** The supply that named it first. */
-  readonly namedBy: string
+  /** Where it was named first. */
+  readonly place: Place
   /** The list that named it last, which tells a repetition in constant time. */
   lastNamedBy: string[] | undefined
 }
-
-async function readBytes(path: string, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  try {
-    // A stream, not the size the file system tells: pipes and devices have none.
-    for await (const chunk of createReadStream(path, { highWaterMark: READ_CHUNK_BYTES })) {
-      size += chunk.length
-      if (size > maxBytes) {
-        throw new DataFileError(`${path} is too large: a data file has at most ${maxBytes / 1e6} MB.`)
-      }
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (error instanceof DataFileError) throw error
-    throw new DataFileError(fileProblem(path, error), { cause: error })
-  }
-  return Buffer.concat(chunks, size)
-}
-
-const READ_CHUNK_BYTES = 1_048_576

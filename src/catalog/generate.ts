@@ -1,6 +1,9 @@
 import { createRandom, type Random } from '../random.ts'
+import { storedHttp } from './bidder-http.ts'
 import type { CatalogData } from './data-file.ts'
 import { bidderNames, supplyNames } from './names.ts'
+import { storedSettings } from './supply-settings.ts'
+import type { BidderHttp, SupplySettings } from './types.ts'
 
 export interface GenerateOptions {
   /** How many, at least 1. */
@@ -40,20 +43,35 @@ export function generateCatalog(options: GenerateOptions): CatalogData {
 }
 
 /** The data file's text of a catalogue, in pieces: one supply or bidder a line. */
-export function* formatDataFile({ supplies, bidders }: CatalogData): Iterable<string> {
+export function* formatDataFile({ supplies, bidders, http, settings }: CatalogData): Iterable<string> {
   yield '{\n  "supplies": {'
   let separator = '\n'
   for (const [id, bidderIds] of supplies) {
-    yield `${separator}    ${JSON.stringify(id)}: [${bidderIds.map((bidderId) => JSON.stringify(bidderId)).join(', ')}]`
+    yield `${separator}    ${JSON.stringify(id)}: ${formatSupply(bidderIds, settings.get(id))}`
     separator = ',\n'
   }
   yield '\n  },\n  "bidders": {'
   separator = '\n'
   for (const [id, country] of bidders) {
-    yield `${separator}    ${JSON.stringify(id)}: { "country": ${JSON.stringify(country)} }`
+    yield `${separator}    ${JSON.stringify(id)}: ${formatBidder(country, http.get(id))}`
     separator = ',\n'
   }
   yield '\n  }\n}\n'
+}
+
+function formatSupply(bidderIds: readonly string[], settings: SupplySettings | undefined): string {
+  const list = `[${bidderIds.map((bidderId) => JSON.stringify(bidderId)).join(', ')}]`
+  return settings === undefined ? list : `{ "bidders": ${list}${otherFields(storedSettings(settings) ?? {})} }`
+}
+
+function formatBidder(country: string, http: BidderHttp | undefined): string {
+  return `{ "country": ${JSON.stringify(country)}${otherFields(http === undefined ? {} : storedHttp(http))} }`
+}
+
+function otherFields(fields: object): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `, ${JSON.stringify(name)}: ${JSON.stringify(value)}`)
+    .join('')
 }
 
 /** Dealt out in turn: half of the bidders to the US, a quarter to Britain, the rest to two more. */

@@ -1,6 +1,7 @@
 import { defineCommand } from 'citty'
-import { type CatalogData, readDataFile } from '../catalog/data-file.ts'
+import type { CatalogData } from '../catalog/data-file.ts'
 import { LOAD_TIMEOUT_MS, type LoadCounts, loadCatalog, loadIntoEmpty } from '../catalog/load.ts'
+import { readDataFile } from '../catalog/read-data-file.ts'
 import { parseConfig } from '../config.ts'
 import { openDatabase } from '../db/database.ts'
 import { isDatabaseUnavailable, unreachable } from '../db/unavailable.ts'
@@ -18,7 +19,7 @@ export const loadDataCommand = defineCommand({
     runCommand(async () => {
       const config = parseConfig(process.env)
       // The file comes first: one that is wrong leaves the database untouched, even unopened.
-      const data = await readDataFile(args.input)
+      const data = await readDataFile(args.input, { variables: process.env })
       const database = await openDatabase(config, { command: 'auction load-data', queryTimeoutMs: LOAD_TIMEOUT_MS })
       const progress = createProgressBar('Loading {bar} {value}/{total} supplies')
       try {

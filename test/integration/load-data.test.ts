@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createCatalog } from '../../src/catalog/catalog.ts'
+import { loadSnapshot } from '../../src/catalog/snapshot.ts'
 import { openDatabase, SERVE_COMMAND } from '../../src/db/database.ts'
 import { startPostgres } from '../support/postgres-server.ts'
 import { hasPostgres } from '../support/services.ts'
@@ -103,6 +104,31 @@ describe('auction load-data', { timeout: 2 * COMMAND_TIMEOUT_MS }, () => {
       stderr: 'error: data.json: bidders.acme.country is "us", and must be in upper case: "US" (line 1, column 60).\n',
     })
     expect(existsSync(dataDir)).toBe(false)
+  })
+
+  it('should refuse headers with a variable that is not set, and load them unfilled where it is', async () => {
+    const http = { endpoint: 'https://bid.example/', headers: { authorization: 'Bearer ${ACME_TOKEN}' } }
+    write('data.json', { bidders: { acme: { ...US, ...http } }, supplies: { news: { bidders: ['acme'], floor: 0.1 } } })
+
+    const refused = await auction(['load-data'])
+    expect([refused.code, refused.stdout]).toEqual([1, ''])
+    expect(refused.stderr).toMatch(
+      /^error: data.json: bidders.acme.headers.authorization names the environment variable ACME_TOKEN, which is not set; [^\n]*\n$/,
+    )
+
+    const { code, stderr } = await auction(['load-data'], { ACME_TOKEN: 's3cret' })
+    expect([code, stderr]).toEqual([0, ''])
+    const database = await openDatabase({ databaseUrl: undefined, dataDir }, { command: 'a test' })
+    try {
+      const rows = await database.prisma.$queryRaw`
+        SELECT http::text, settings::text FROM bidders, supplies`
+      expect(JSON.stringify(rows)).not.toContain('s3cret')
+      const { bidders, supplySettings } = await loadSnapshot({ prisma: database.prisma })
+      expect(bidders.get('acme')?.http).toMatchObject(http)
+      expect(supplySettings('news').floorMicros).toBe(100_000)
+    } finally {
+      await database.dispose()
+    }
   })
 
   it.runIf(hasPostgres)('should load into a server, and with --if-empty into an empty one alone', async () => {

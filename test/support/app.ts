@@ -42,8 +42,8 @@ export const SMALL_CATALOG: TestCatalog = {
 export interface TestAppOptions {
   /** Environment variables over those of a quiet service whose bidders answer at once. */
   readonly env?: Readonly<Record<string, string>>
-  /** What is sold; the generated catalogue where it is not given. */
-  readonly catalog?: TestCatalog
+  /** What is sold, as a data file has it; the generated catalogue where it is not given. */
+  readonly catalog?: { readonly [section in keyof TestCatalog]: object }
 }
 
 /** Starts a service with a data folder of its own, which is removed when it is disposed. */
@@ -73,7 +73,7 @@ export async function startApp({ env = {}, catalog }: TestAppOptions = {}): Prom
   }
 }
 
-async function replaceCatalog({ services }: App, catalog: TestCatalog): Promise<void> {
+async function replaceCatalog({ services }: App, catalog: object): Promise<void> {
   const data = parseDataFile(JSON.stringify(catalog), 'catalog')
   await loadCatalog({ prisma: services.prisma, data, prune: true })
   await services.catalog.refresh()

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DataFileError, parseDataFile, readDataFile } from '../../src/catalog/data-file.ts'
+import { DataFileError, parseDataFile } from '../../src/catalog/data-file.ts'
 import { formatDataFile } from '../../src/catalog/generate.ts'
+import { readDataFile } from '../../src/catalog/read-data-file.ts'
+import { settingsText } from '../../src/catalog/supply-settings.ts'
+import type { SupplySettings } from '../../src/catalog/types.ts'
 import { arbitraryCatalog } from '../support/arbitrary-catalog.ts'
 
 const BIDDERS = '"bidders": {"acme": {"country": "US"}, "bolt": {"country": "GB"}}'
@@ -90,13 +93,10 @@ describe('parseDataFile', () => {
     ['{"supplies": []}', 'data.json: supplies must be an object, not a list (line 1, column 14).'],
     ['{"bidders": null}', 'data.json: bidders must be an object, not null (line 1, column 13).'],
     ['{"version": 1}', 'data.json: version is not known; a file has supplies and bidders (line 1, column 2).'],
-    [
-      '{"supplies": {"news": {}}}',
-      'data.json: supplies.news must be a list of bidder ids, not an object (line 1, column 23).',
-    ],
+    ['{"supplies": {"news": {}}}', 'data.json: supplies.news.bidders is missing (line 1, column 23).'],
     [
       '{"supplies": {"news": "acme"}}',
-      'data.json: supplies.news must be a list of bidder ids, not a text (line 1, column 23).',
+      'data.json: supplies.news must be a list of bidder ids, or an object such as {"bidders": ["acme"], "floor": 0.1}, not a text (line 1, column 23).',
     ],
     [
       '{"supplies": {"news": ["acme", 7]}}',
@@ -118,7 +118,7 @@ describe('parseDataFile', () => {
       '{"bidders": {"acme": []}}',
       'data.json: bidders.acme must be an object such as {"country": "US"}, not a list (line 1, column 22).',
     ],
-    ['{"bidders": {"acme": {}}}', 'data.json: bidders.acme.country is missing (line 1, column 23).'],
+    ['{"bidders": {"acme": {}}}', 'data.json: bidders.acme.country is missing (line 1, column 22).'],
     [
       '{"bidders": {"acme": {"country": true}}}',
       'data.json: bidders.acme.country must be a country code, such as "US", not the boolean true (line 1, column 34).',
@@ -133,7 +133,7 @@ describe('parseDataFile', () => {
     ],
     [
       '{"bidders": {"acme": {"country": "US", "bid": 1}}}',
-      'data.json: bidders.acme.bid is not known; a bidder has a country (line 1, column 40).',
+      'data.json: bidders.acme.bid is not known; a bidder has country, endpoint, timeoutMs, maxQps, maxInFlight, headers and gzip (line 1, column 47).',
     ],
     // Countries.
     [
@@ -152,11 +152,11 @@ describe('parseDataFile', () => {
     [`{"supplies": {}, ${BIDDERS}}`, 'data.json: supplies is empty; define one at least.'],
     [
       `{"supplies": {"news": ["acme", "acmee"]}, ${BIDDERS}}`,
-      'data.json: supplies.news[1] is "acmee", which is not defined under bidders.',
+      'data.json: supplies.news[1] is "acmee", which is not defined under bidders (line 1, column 32).',
     ],
     [
       '{"supplies": {"news": ["toString"]}, "bidders": {}}',
-      'data.json: supplies.news[0] is "toString", which is not defined under bidders.',
+      'data.json: supplies.news[0] is "toString", which is not defined under bidders (line 1, column 24).',
     ],
     [
       `{"supplies": {"news": ["acme", "bolt", "acme"]}, ${BIDDERS}}`,
@@ -205,7 +205,9 @@ describe('parseDataFile', () => {
 
   it('should end at the first problem of a deeply nested file', () => {
     expect(problem('['.repeat(1_000_000))).toMatch(/^data.json must be/)
-    expect(problem(`{"supplies": ${'{"a":'.repeat(1_000_000)}`)).toMatch(/^data.json: supplies.a must be a list/)
+    expect(problem(`{"supplies": ${'{"a":'.repeat(1_000_000)}`)).toMatch(
+      /^data.json: supplies[.a]+ is nested too deeply; put at most 12 lists and objects into each other \(line 1,/,
+    )
   })
 
   it('should agree with JSON.parse on what is JSON', () => {
@@ -251,16 +253,15 @@ describe('parseDataFile', () => {
 
   it('should give back every catalogue that was written as JSON', () => {
     fc.assert(
-      fc.property(arbitraryCatalog, ({ supplies, bidders: countries }) => {
-        const catalog = { supplies, bidders: countries, http: new Map(), settings: new Map() }
+      fc.property(arbitraryCatalog, (catalog) => {
         const text = [...formatDataFile(catalog)].join('')
-        const bidders = [...catalog.bidders].map(([id, country]) => [id, { country }])
+        const isSaid = (settings: SupplySettings) => settingsText(settings) !== undefined
+        const settings = new Map([...catalog.settings].filter(([, value]) => isSaid(value)))
 
-        expect(parseDataFile(text, 'data.json')).toEqual(catalog)
-        expect(JSON.parse(text)).toEqual({
-          supplies: Object.fromEntries(catalog.supplies),
-          bidders: Object.fromEntries(bidders),
-        })
+        expect(parseDataFile(text, 'data.json', { A: 'a secret' })).toEqual({ ...catalog, settings })
+        const { supplies, bidders } = JSON.parse(text)
+        expect(Object.keys(supplies)).toEqual(Object.keys(Object.fromEntries(catalog.supplies)))
+        expect(Object.keys(bidders)).toEqual(Object.keys(Object.fromEntries(catalog.bidders)))
       }),
     )
   })
@@ -306,7 +307,9 @@ describe('readDataFile', () => {
     const file = join(folder, 'large.json')
     writeFileSync(file, ' '.repeat(3_000_001))
 
-    await expect(readDataFile(file, 3_000_000)).rejects.toThrow(`${file} is too large: a data file has at most 3 MB.`)
-    await expect(readDataFile('/dev/zero', 3_000_000)).rejects.toThrow('/dev/zero is too large')
+    await expect(readDataFile(file, { maxBytes: 3_000_000 })).rejects.toThrow(
+      `${file} is too large: a data file has at most 3 MB.`,
+    )
+    await expect(readDataFile('/dev/zero', { maxBytes: 3_000_000 })).rejects.toThrow('/dev/zero is too large')
   })
 })

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readDataFile } from '../../src/catalog/data-file.ts'
 import { formatDataFile, generateCatalog } from '../../src/catalog/generate.ts'
+import { readDataFile } from '../../src/catalog/read-data-file.ts'
 import { writeDataFile } from '../../src/catalog/write-data-file.ts'
 
 const text = (options: Parameters<typeof generateCatalog>[0]) => [...formatDataFile(generateCatalog(options))].join('')
