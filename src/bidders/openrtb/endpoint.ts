@@ -1,0 +1,130 @@
+import type { Bidder, BidderHttp } from '../../catalog/types.ts'
+import type { ReasonName } from '../reasons.ts'
+import { skipped } from '../response.ts'
+import type { BidderResponse, BidRequest } from '../types.ts'
+import { type CircuitState, createCircuitBreaker, type Verdict } from './circuit-breaker.ts'
+import { type Connections, createConnections } from './connections.ts'
+import { exchange } from './exchange.ts'
+import type { AnswerReader } from './read-answer.ts'
+import type { RequestBody } from './request-body.ts'
+import { createRequestRate } from './request-rate.ts'
+
+/** A bidder that is asked over HTTP, with what is known of how it does. */
+export interface Endpoint {
+  ask(request: BidRequest, body: RequestBody, deadlineMs: number): BidderResponse | Promise<BidderResponse>
+  status(): EndpointStatus
+  /** Where it was asked since the last time, looks its name up again. */
+  renew(): Promise<void>
+  close: Connections['close']
+  destroy: Connections['destroy']
+}
+
+export interface EndpointStatus {
+  readonly health: CircuitState
+  /** Bid requests under way, with those whose answer is late. */
+  readonly inFlight: number
+  /** What is kept back of the time that it is told: its network, and this process's own work. */
+  readonly reservedMs: number
+}
+
+export interface EndpointOptions {
+  readonly bidder: Bidder & { readonly http: BidderHttp }
+  readonly headers: string[]
+  readonly read: AnswerReader
+  readonly now: () => number
+  /** How long this process itself takes, in milliseconds. */
+  readonly ownDelayMs: () => number
+  readonly onHealthChange: (health: CircuitState) => void
+  readonly connections?: Connections
+}
+
+export function createEndpoint(options: EndpointOptions): Endpoint {
+  const { bidder, headers, read, now, ownDelayMs, onHealthChange } = options
+  const { id, http } = bidder
+  const { origin, pathname, search } = new URL(http.endpoint)
+  const path = pathname + search
+  const inFlightMax = http.maxInFlight ?? IN_FLIGHT_MAX
+  const connections = options.connections ?? createConnections({ origin, max: inFlightMax, now })
+  const breaker = createCircuitBreaker({ now, onChange: onHealthChange })
+  const rate = createRequestRate(http.maxQps)
+  let inFlight = 0
+  let wasAsked = false
+  /** How long it takes to answer, in milliseconds: a moving average of what came in time. */
+  let usualMs = USUAL_MS_AT_FIRST
+
+  return {
+    ask(request, body, deadlineMs) {
+      wasAsked = true
+      const nowMs = now()
+      const waitMs = Math.min(deadlineMs - nowMs, http.timeoutMs ?? Number.POSITIVE_INFINITY)
+      const toldMs = Math.floor(waitMs - Math.min(reservedMs(), request.tmaxMs / 2))
+      if (toldMs < 1) return skipped(id, 'NO_TIME_LEFT')
+      if (inFlight >= inFlightMax) return skipped(id, 'IN_FLIGHT_EXCEEDED')
+      const ticket = breaker.admit()
+      if (ticket === 0) return skipped(id, 'CIRCUIT_OPEN')
+      if (!rate.take(nowMs)) {
+        breaker.settle(ticket, 'UNKNOWN')
+        return skipped(id, 'QPS_EXCEEDED')
+      }
+      inFlight++
+      return exchange({
+        dispatcher: connections.pool(),
+        bidderId: id,
+        request: { path, method: 'POST', headers, body: http.gzip ? body.gzipped(toldMs) : body.plain(toldMs) },
+        waitMs,
+        now,
+        read: (text, latencyMs) => read(text, id, request, latencyMs),
+        onSettled: (response) => breaker.settle(ticket, verdictOn(response, waitMs)),
+        onEnded,
+      })
+    },
+    status: () => ({
+      health: breaker.state(),
+      inFlight,
+      reservedMs: Math.round(reservedMs() * STEPS_PER_MS) / STEPS_PER_MS,
+    }),
+    async renew() {
+      if (!wasAsked) return
+      wasAsked = false
+      await connections.renew()
+    },
+    close: connections.close,
+    destroy: connections.destroy,
+  }
+
+  function onEnded(): void {
+    inFlight--
+  }
+
+  function reservedMs(): number {
+    return connections.roundTripMs() + ownDelayMs()
+  }
+
+  function verdictOn({ outcome, reason, latencyMs }: BidderResponse, waitMs: number): Verdict {
+    // Whoever is given less time than it takes has not failed: else one impatient publisher would close it to all others.
+    if (outcome === 'TIMED_OUT') return waitMs >= usualMs ? 'FAILED' : 'UNKNOWN'
+    if (outcome === 'ERROR' && !isAboutBid(reason)) return 'FAILED'
+    if (latencyMs !== null) usualMs += (latencyMs - usualMs) * WEIGHT
+    return 'WELL'
+  }
+}
+
+/** Errors of a bidder that answers as it should, with a bid that this supply does not take. */
+function isAboutBid(reason: ReasonName | undefined): boolean {
+  return reason !== undefined && ABOUT_BID.has(reason)
+}
+
+const ABOUT_BID: ReadonlySet<ReasonName> = new Set([
+  'MISSING_MARKUP',
+  'ADVERTISER_BLOCKED',
+  'CATEGORY_BLOCKED',
+  'SIZE_NOT_ALLOWED',
+  'MEDIA_TYPE_NOT_ALLOWED',
+])
+/** Bid requests at once to a bidder that names no number of its own. */
+const IN_FLIGHT_MAX = 256
+const USUAL_MS_AT_FIRST = 20
+/** Of the newest answer. */
+const WEIGHT = 1 / 16
+/** Milliseconds are told to a hundredth. */
+const STEPS_PER_MS = 100
