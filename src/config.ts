@@ -13,6 +13,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const AUCTION_LOGS = ['all', 'off'] as const
 const SWITCH = ['on', 'off'] as const
+const BIT = ['0', '1'] as const
 
 /** Everything a service can be told. A field is named as its variable is: `rateLimitMax` is RATE_LIMIT_MAX. */
 const VARIABLES = {
@@ -45,6 +46,21 @@ const VARIABLES = {
   ),
   NO_BID_PROBABILITY: variable(decimal(0, 1), 'The share of answers that bid nothing.', 0.3),
   SIMULATION_SEED: variable(wholeNumber(0, 2 ** 32 - 1), 'Replays the same auctions. Unset: random.'),
+  SELLER_DOMAIN: variable(
+    SOME_TEXT,
+    'This exchange’s domain, as bidders over HTTP are told it in the supply chain (`asi`).',
+    'localhost',
+  ),
+  SELLER_ACCOUNT_ID: variable(
+    SOME_TEXT,
+    'What it calls whom it pays (`sid`), where a site or app does not name its publisher.',
+    'default',
+  ),
+  PRIVACY_FULL_IP: variable(
+    oneOf(BIT),
+    'Whether bidders over HTTP are told users’ whole addresses; 0: the /24 or /48 alone.',
+    '0',
+  ),
   AUCTION_LOG: variable(
     oneOf(AUCTION_LOGS),
     'Which auctions are logged in the database, to be asked about later; off: none.',

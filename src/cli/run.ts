@@ -30,7 +30,7 @@ export const runAuctionCommand = defineCommand({
         disposer.add(() => database.dispose())
         const log = createLog(config.logLevel)
         await prepareCatalog({ config, database, log })
-        const { services, auctionLog, dispose } = await openServices({ config, database, log })
+        const { services, auctionLog, dispose } = await openServices({ config, database, env: process.env, log })
         disposer.add(dispose)
         const result = await services.auctioneer.run({ supplyId, country, ip, tmaxMs })
         if (result.type === 'SUPPLY_NOT_FOUND') {

@@ -17,7 +17,7 @@ export const serveCommand = defineCommand({
       const config = parseConfig(process.env)
       const log = createLog(config.logLevel)
       const stopped = stopSignal(log, 'once what is in flight is answered')
-      const app = await createApp(config, { log })
+      const app = await createApp(config, { env: process.env, log })
       announce(app, log)
       await stopped
       const { lostCounts, unlogged } = await app.dispose()

@@ -1,3 +1,4 @@
+import type { Environment } from '../bidders/openrtb/headers.ts'
 import type { Config } from '../config.ts'
 import { type Database, openDatabase, SERVE_COMMAND } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
@@ -9,7 +10,7 @@ import type { Logger } from '../log.ts'
 import { createFastLane } from '../server/fast-lane.ts'
 import { createFrontDoor } from '../server/front-door.ts'
 import { createGraphiQL } from '../server/graphiql.ts'
-import { createHealth, type DependencyState } from '../server/health.ts'
+import { createHealth, type DependencyChecks } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHttpServer } from '../server/http.ts'
 import { createAuctionEndpoint } from '../server/openrtb/auction-endpoint.ts'
@@ -18,6 +19,7 @@ import { createOwnOverhead } from '../server/own-overhead.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
 import { createYogaServer } from '../server/yoga.ts'
+import { biddersState } from './bidders.ts'
 import { prepareCatalog } from './first-catalog.ts'
 import { type OpenServices, openServices } from './services.ts'
 
@@ -33,17 +35,23 @@ export interface App {
   dispose(): Promise<ShutdownReport>
 }
 
+export interface AppDependencies {
+  /** The environment's variables, for what the catalogue says with them; none where it is not given. */
+  readonly env?: Environment
+  readonly log: Logger
+}
+
 /**
  * Puts the service together from its configuration and starts it.
  * @throws an error with a `code`, whose message names the remedy, where something it needs is not there
  */
-export async function createApp(config: Config, { log }: { readonly log: Logger }): Promise<App> {
+export async function createApp(config: Config, { env = {}, log }: AppDependencies): Promise<App> {
   const disposer = createDisposer()
   try {
     const database = await openDatabase(config, { command: SERVE_COMMAND })
     disposer.add(() => database.dispose())
     await prepareCatalog({ config, database, log })
-    const opened = await openServices({ config, database, log })
+    const opened = await openServices({ config, database, env, log })
     disposer.add(() => opened.dispose())
 
     const { services } = opened
@@ -121,13 +129,14 @@ const STRAYS_MAX = 1000
 /** Less than a dependency may take to say how it is, in milliseconds. */
 const STRAYS_TIMEOUT_MS = 500
 
-/** What `/readyz` asks: the database, the catalogue, and Redis by purpose where there is one. */
+/** What `/readyz` asks: the bidders over HTTP, the database, the catalogue, and Redis by purpose where there is one. */
 function dependencyChecks(
-  { services, rateLimiter, auctionLog }: OpenServices,
+  { services, rateLimiter, openRtb, auctionLog }: OpenServices,
   database: Database,
-): Record<string, () => DependencyState | Promise<DependencyState>> {
+): DependencyChecks {
   const kind = database.embedded ? 'embedded' : 'server'
-  const checks: Record<string, () => DependencyState | Promise<DependencyState>> = {
+  const checks: DependencyChecks = {
+    bidders: () => biddersState(openRtb),
     database: async () => {
       await database.ping()
       return { status: 'up', kind }

@@ -2,7 +2,8 @@ import { randomInt } from 'node:crypto'
 import { createAuctionIds } from '../auction/auction-id.ts'
 import { createAuctioneer } from '../auction/auctioneer.ts'
 import type { Clock } from '../auction/hold-auction.ts'
-import { createSimulatedBidders } from '../bidders/simulated.ts'
+import type { OpenRtbBidders } from '../bidders/openrtb/client.ts'
+import type { Environment } from '../bidders/openrtb/headers.ts'
 import { createCatalog } from '../catalog/catalog.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
@@ -28,6 +29,7 @@ import { createRedisStatsStore } from '../stats/redis.ts'
 import type { StatsChanges, StatsStore } from '../stats/types.ts'
 import { msToNextHour, type StatsWindow, startOfWindow, windowOf } from '../stats/window.ts'
 import { openAuctionLog } from './auction-log.ts'
+import { openBidders } from './bidders.ts'
 import { openHistory } from './history.ts'
 import { createRecorder } from './recorder.ts'
 
@@ -35,6 +37,7 @@ import { createRecorder } from './recorder.ts'
 export interface OpenServices {
   readonly services: Services
   readonly rateLimiter: RateLimiter
+  readonly openRtb: OpenRtbBidders
   /** Undefined where auctions are not logged. */
   readonly auctionLog: AuctionLogState | undefined
   dispose(): Promise<void>
@@ -43,6 +46,8 @@ export interface OpenServices {
 export interface ServicesDependencies {
   readonly config: Config
   readonly database: Database
+  /** The environment's variables, for what the catalogue says with them. */
+  readonly env: Environment
   readonly log: Logger
 }
 
@@ -50,7 +55,7 @@ export interface ServicesDependencies {
  * Makes everything behind the API from the configuration: each store in Redis where it names one, else in memory.
  * @throws where the catalogue cannot be loaded
  */
-export async function openServices({ config, database, log }: ServicesDependencies): Promise<OpenServices> {
+export async function openServices({ config, database, env, log }: ServicesDependencies): Promise<OpenServices> {
   const disposer = createDisposer()
   try {
     const { prisma } = database
@@ -61,13 +66,17 @@ export async function openServices({ config, database, log }: ServicesDependenci
       connections.map((connection) => waitForRedis(connection, effectsOfLoss(connection, redis), log)),
     )
     for (const stop of stops) disposer.add(stop)
+    const bidders = openBidders({ config, env, now: SYSTEM_CLOCK.monotonic, log })
+    disposer.add(() => bidders.dispose())
     const catalog = await createCatalog({
       prisma,
       uses: database.uses,
       embedded: database.embedded,
       serverUrl: database.embedded ? undefined : database.connectionString,
-      onChange: ({ revision, supplies, bidders }) =>
-        log.info({ revision: Number(revision), supplies: supplies.size, bidders: bidders.size }, 'new catalogue'),
+      onChange: ({ revision, supplies, bidders: all }) => {
+        bidders.openRtb.retain(all)
+        log.info({ revision: Number(revision), supplies: supplies.size, bidders: all.size }, 'new catalogue')
+      },
       onError: (error) => log.warn({ err: error }, 'the catalogue cannot be refreshed: the last one stays in use'),
       onRecovery: () => log.info('the catalogue can be refreshed again'),
     })
@@ -115,10 +124,7 @@ export async function openServices({ config, database, log }: ServicesDependenci
       catalog,
       rateLimiter,
       recorder: createRecorder({ stats, auctionLog: auctionLog?.recorder, log }),
-      bidderClient: createSimulatedBidders({
-        latencyFactor: config.simulatedLatencyFactor,
-        noBidProbability: config.noBidProbability,
-      }),
+      bidderClient: bidders.client,
       clock: SYSTEM_CLOCK,
       newAuctionId: createAuctionIds(),
       seed: config.simulationSeed ?? randomInt(2 ** 32),
@@ -132,8 +138,18 @@ export async function openServices({ config, database, log }: ServicesDependenci
     const history = openHistory({ config, database, onArchiveError: ({ message }) => log.error(message) })
     disposer.add(() => history.dispose())
     return {
-      services: { auctioneer, soldOnce, catalog, stats, feed, readHistory: history.readHistory, prisma },
+      services: {
+        auctioneer,
+        soldOnce,
+        catalog,
+        stats,
+        feed,
+        readHistory: history.readHistory,
+        prisma,
+        openRtb: bidders.openRtb,
+      },
       rateLimiter,
+      openRtb: bidders.openRtb,
       auctionLog: auctionLog?.state,
       dispose: () => disposer.dispose(),
     }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Auctioneer } from '../auction/auctioneer.ts'
+import type { OpenRtbBidders } from '../bidders/openrtb/client.ts'
 import type { Catalog } from '../catalog/types.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { HistoryReader } from '../history/replica.ts'
@@ -18,6 +19,7 @@ export interface Services {
   readonly feed: StatsFeed
   readonly readHistory: HistoryReader
   readonly prisma: PrismaClient
+  readonly openRtb: Pick<OpenRtbBidders, 'health'>
 }
 
 /** Where an operation came from. */

@@ -32,9 +32,12 @@ export interface DependencyState {
   readonly [detail: string]: unknown
 }
 
+/** Each dependency's state, by name; undefined where there is none of it. May reject: then it is down. */
+export type DependencyChecks = Record<string, DependencyCheck>
+type DependencyCheck = () => DependencyState | undefined | Promise<DependencyState>
+
 export interface HealthDependencies {
-  /** Each dependency's state, by name. May reject: then it is down. */
-  readonly dependencies: Readonly<Record<string, () => DependencyState | Promise<DependencyState>>>
+  readonly dependencies: Readonly<DependencyChecks>
   /** Whether auctions can be sold at all: the catalogue is loaded. */
   readonly canServe: () => boolean
   readonly latency: () => OverheadWindow
@@ -48,14 +51,14 @@ export function createHealth({ dependencies, canServe, latency, liveStatistics }
       const states = await Promise.all(
         Object.entries(dependencies).map(async ([name, check]) => [name, await stateOf(check)] as const),
       )
-      const allUp = states.every(([, state]) => state.status === 'up')
+      const allUp = states.every(([, state]) => state === undefined || state.status === 'up')
       const isServing = canServe() && !isShuttingDown
       const status = isShuttingDown ? 'shutting down' : !isServing ? 'not ready' : allUp ? 'ready' : 'degraded'
       return {
         httpStatus: isServing ? 200 : 503,
         body: {
           status,
-          dependencies: Object.fromEntries(states),
+          dependencies: Object.fromEntries(states.filter(isThere)),
           latency: latency(),
           liveStatistics: liveStatistics(),
         },
@@ -67,7 +70,11 @@ export function createHealth({ dependencies, canServe, latency, liveStatistics }
   }
 }
 
-async function stateOf(check: () => DependencyState | Promise<DependencyState>): Promise<DependencyState> {
+function isThere(entry: readonly [string, DependencyState | undefined]): entry is readonly [string, DependencyState] {
+  return entry[1] !== undefined
+}
+
+async function stateOf(check: DependencyCheck): Promise<DependencyState | undefined> {
   try {
     return await inTime(check(), CHECK_TIMEOUT_MS)
   } catch (error) {

@@ -1,5 +1,12 @@
+import type { CircuitState } from '../../bidders/openrtb/circuit-breaker.ts'
 import { builder, CONNECTION_PAGE } from '../builder.ts'
 import { checkPage } from '../page.ts'
+
+const BidderHealthType = builder.enumType('BidderHealth', {
+  description: `How a bidder over HTTP does, by its circuit breaker in the instance that answers. CLOSED: it is asked. OPEN: it is
+not, since it has failed. HALF_OPEN: it is asked a few times, to see.`,
+  values: ['CLOSED', 'OPEN', 'HALF_OPEN'] as const satisfies readonly CircuitState[],
+})
 
 export const BidderType = builder.prismaObject('Bidder', {
   description: 'A buyer of impressions, of one country.',
@@ -7,6 +14,15 @@ export const BidderType = builder.prismaObject('Bidder', {
   fields: (t) => ({
     id: t.exposeID('id'),
     country: t.expose('country', { type: 'CountryCode' }),
+    health: t.field({
+      type: BidderHealthType,
+      nullable: true,
+      description: 'Null for a bidder that is simulated.',
+      resolve: ({ id }, _args, { services: { catalog, openRtb } }) => {
+        const bidder = catalog.current().bidders.get(id)
+        return bidder ? openRtb.health(bidder) : null
+      },
+    }),
   }),
 })
 
