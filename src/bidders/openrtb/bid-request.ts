@@ -46,7 +46,10 @@ function deviceOf({ ip, country, details }: BidRequest, mayIdentify: boolean, se
   const address = sentAddress(ip, sendsFullAddress && mayIdentify)
   const device = details?.device
   const alpha3 = alpha3Of(country)
-  if (device === undefined) return JSON.stringify({ ...address, geo: { country: alpha3 } })
+  if (device === undefined) {
+    const { ip: ipv4, ipv6 } = address
+    return `{${ipv4 === undefined ? `"ipv6":"${ipv6}"` : `"ip":"${ipv4}"`},"geo":{"country":"${alpha3}"}}`
+  }
   const { ip: _ip, ipv6: _ipv6, geo, ...rest } = device
   return JSON.stringify({
     ...(mayIdentify ? rest : commonDevice(rest)),
