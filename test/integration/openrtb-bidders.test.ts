@@ -216,8 +216,34 @@ describe('the circuit breaker of a bidder', () => {
     expect(health(usual)).toBe('CLOSED')
 
     const stuck = bidderAt(hanging.url, {}, 'stuck')
-    await Promise.all(Array.from({ length: 20 }, () => ask(stuck, 60)))
+    await Promise.all(Array.from({ length: 20 }, () => ask(stuck, 500)))
     expect(health(stuck)).toBe('OPEN')
+  })
+
+  it('should send no more than it takes to open where nobody answers, before the first time is over', async () => {
+    let offsetMs = 0
+    const server = await start(() => {})
+    const { ask, health } = open({ now: () => performance.now() + offsetMs })
+    const stuck = bidderAt(server.url)
+    const first = Array.from({ length: 70 }, () => ask(stuck, 1500))
+    offsetMs += 100
+    const later = await Promise.all(Array.from({ length: 200 }, () => ask(stuck, 1500)))
+    expect(later.every(({ reason }) => reason === 'IN_FLIGHT_EXCEEDED')).toBe(true)
+    await Promise.all(first)
+    expect(health(stuck)).toBe('OPEN')
+    expect(server.requests).toBeLessThan(100)
+  })
+
+  it('should not take its own process’s pauses for failures of the bidder', async () => {
+    const server = await start((request, response) => response.end(bidOn(request)))
+    const { ask, health } = open()
+    const bidder = bidderAt(server.url)
+    await ask(bidder)
+    const asked = Array.from({ length: 30 }, () => ask(bidder, 100))
+    const until = performance.now() + 200
+    while (performance.now() < until);
+    expect((await Promise.all(asked)).every(({ outcome }) => outcome === 'TIMED_OUT')).toBe(true)
+    expect(health(bidder)).toBe('CLOSED')
   })
 
   it('should take a bid that the supply does not take for no failure', async () => {

@@ -29,7 +29,7 @@ export function openRtbBidders(options: Partial<OpenRtbOptions> = {}): AskedBidd
     ...bidders,
     changes,
     notConfigured,
-    ask: async (bidder, tmaxMs = 1000) => bidders.bid(bidder, auctionOf(++auctions, tmaxMs), now() + tmaxMs),
+    ask: async (bidder, tmaxMs = 5000) => bidders.bid(bidder, auctionOf(++auctions, tmaxMs), now() + tmaxMs),
   }
 }
 

@@ -149,17 +149,21 @@ describe('createBidRequests', () => {
 
   it('should give each bidder its own time, plain and compressed, whatever the bytes', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.array(fc.integer({ min: 1, max: 5000 })), (supplyId, times) => {
-        const body = bodyOf(requestOf({ supplyId }))
-        for (const tmaxMs of times) {
-          const plain = body.plain(tmaxMs)
-          expect(gunzipSync(body.gzipped(tmaxMs)).equals(plain)).toBe(true)
-          expect(JSON.parse(plain.toString())).toMatchObject({
-            tmax: tmaxMs,
-            imp: [{ tagid: supplyId }],
-          })
-        }
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.array(fc.integer({ min: 1, max: 5000 }), { maxLength: 3 }),
+        (supplyId, times) => {
+          const body = bodyOf(requestOf({ supplyId }))
+          for (const tmaxMs of times) {
+            const plain = body.plain(tmaxMs)
+            expect(gunzipSync(body.gzipped(tmaxMs)).equals(plain)).toBe(true)
+            expect(JSON.parse(plain.toString())).toMatchObject({
+              tmax: tmaxMs,
+              imp: [{ tagid: supplyId }],
+            })
+          }
+        },
+      ),
     )
   })
 

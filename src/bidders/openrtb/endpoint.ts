@@ -51,6 +51,9 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   let wasAsked = false
   /** How long it takes to answer, in milliseconds: a moving average of what came in time. */
   let usualMs = USUAL_MS_AT_FIRST
+  /** Requests since the last good answer, without those that have failed, and when the first of them was sent. */
+  let unanswered = 0
+  let unansweredSinceMs = 0
 
   return {
     ask(request, body, deadlineMs) {
@@ -59,7 +62,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       const waitMs = Math.min(deadlineMs - nowMs, http.timeoutMs ?? Number.POSITIVE_INFINITY)
       const toldMs = Math.floor(waitMs - Math.min(reservedMs(), request.tmaxMs / 2))
       if (toldMs < 1) return skipped(id, 'NO_TIME_LEFT')
-      if (inFlight >= inFlightMax) return skipped(id, 'IN_FLIGHT_EXCEEDED')
+      if (inFlight >= inFlightMax || isStuck(nowMs)) return skipped(id, 'IN_FLIGHT_EXCEEDED')
       const ticket = breaker.admit()
       if (ticket === 0) return skipped(id, 'CIRCUIT_OPEN')
       if (!rate.take(nowMs)) {
@@ -67,6 +70,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         return skipped(id, 'QPS_EXCEEDED')
       }
       inFlight++
+      if (unanswered++ === 0) unansweredSinceMs = nowMs
       return exchange({
         dispatcher: connections.pool(),
         bidderId: id,
@@ -74,7 +78,11 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         waitMs,
         now,
         read: (text, latencyMs) => read(text, id, request, latencyMs),
-        onSettled: (response) => breaker.settle(ticket, verdictOn(response, waitMs)),
+        onSettled: (response, overdueMs) => {
+          const verdict = verdictOn(response, waitMs, overdueMs)
+          unanswered = verdict === 'WELL' ? 0 : Math.max(0, unanswered - 1)
+          breaker.settle(ticket, verdict)
+        },
         onEnded,
       })
     },
@@ -96,13 +104,25 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     inFlight--
   }
 
+  /**
+   * That nobody answers is known to the breaker once the first requests have timed out. Until then no more are sent than
+   * it takes to open, where even the first has been waiting for longer than usual.
+   */
+  function isStuck(nowMs: number): boolean {
+    return unanswered >= UNANSWERED_MAX && nowMs - unansweredSinceMs > 2 * Math.max(usualMs, USUAL_MS_AT_FIRST)
+  }
+
   function reservedMs(): number {
     return connections.roundTripMs() + ownDelayMs()
   }
 
-  function verdictOn({ outcome, reason, latencyMs }: BidderResponse, waitMs: number): Verdict {
-    // Whoever is given less time than it takes has not failed: else one impatient publisher would close it to all others.
-    if (outcome === 'TIMED_OUT') return waitMs >= usualMs ? 'FAILED' : 'UNKNOWN'
+  function verdictOn({ outcome, reason, latencyMs }: BidderResponse, waitMs: number, overdueMs: number): Verdict {
+    if (outcome === 'TIMED_OUT') {
+      // Its answer may have been here all the while: a pause of this process must not close all bidders at once.
+      if (overdueMs > waitMs * OVERDUE_SHARE_MAX) return 'UNKNOWN'
+      // Whoever is given less time than it takes has not failed: else one impatient publisher would close it to all others.
+      return waitMs >= usualMs ? 'FAILED' : 'UNKNOWN'
+    }
     if (outcome === 'ERROR' && !isAboutBid(reason)) return 'FAILED'
     if (latencyMs !== null) usualMs += (latencyMs - usualMs) * WEIGHT
     return 'WELL'
@@ -124,6 +144,9 @@ const ABOUT_BID: ReadonlySet<ReasonName> = new Set([
 /** Bid requests at once to a bidder that names no number of its own. */
 const IN_FLIGHT_MAX = 256
 const USUAL_MS_AT_FIRST = 20
+const UNANSWERED_MAX = 60
+/** Of the time that a bidder has. */
+const OVERDUE_SHARE_MAX = 1 / 4
 /** Of the newest answer. */
 const WEIGHT = 1 / 16
 /** Milliseconds are told to a hundredth. */

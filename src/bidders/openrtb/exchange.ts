@@ -14,8 +14,11 @@ export interface ExchangeOptions {
   readonly now: () => number
   /** Reads the text of an answer that came in time. */
   readonly read: (text: string, latencyMs: number) => BidderResponse
-  /** Told what the bidder answered, when it is known. */
-  readonly onSettled: (response: BidderResponse) => void
+  /**
+   * Told what the bidder answered, when it is known.
+   * @param overdueMs how much longer than it had that took, which is this process's own delay
+   */
+  readonly onSettled: (response: BidderResponse, overdueMs: number) => void
   /** Told once nothing of the exchange is left: its connection is free, or gone. */
   readonly onEnded: () => void
 }
@@ -86,7 +89,7 @@ export function exchange(options: ExchangeOptions): Promise<BidderResponse> {
       chunks = undefined
       clearTimeout(timer)
       if (!isEnded) timer = setTimeout(cut, LATE_MS)
-      onSettled(response)
+      onSettled(response, now() - startedAtMs - waitMs)
       resolve(response)
     }
 
