@@ -14,6 +14,12 @@ export const BidderType = builder.prismaObject('Bidder', {
   fields: (t) => ({
     id: t.exposeID('id'),
     country: t.expose('country', { type: 'CountryCode' }),
+    endpoint: t.string({
+      nullable: true,
+      description: 'Where it is asked over HTTP, in OpenRTB 2.6; null: it is simulated.',
+      // As auctions have it: nothing is read for it. Its headers, which may tell of secrets, are not shown.
+      resolve: ({ id }, _args, { services }) => services.catalog.current().bidders.get(id)?.http?.endpoint,
+    }),
     health: t.field({
       type: BidderHealthType,
       nullable: true,

@@ -1,8 +1,10 @@
 import { resolveCursorConnection } from '@pothos/plugin-relay'
+import { toUnits } from '../../money.ts'
 import { builder, CONNECTION_PAGE, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../builder.ts'
 import { page } from '../list-size.ts'
 import { loadersOf } from '../loaders.ts'
 import { checkPage, checkSize, cursorOf, idOfCursor } from '../page.ts'
+import { AuctionTypeType } from './auction-type.ts'
 import { BidderType } from './bidder.ts'
 import { SupplyStatsType } from './stats.ts'
 
@@ -11,6 +13,14 @@ const SupplyType = builder.prismaObject('Supply', {
   extensions: { isEntity: true },
   fields: (t) => ({
     id: t.exposeID('id'),
+    floor: t.float({
+      description: 'No bid under it is taken; 0: none.',
+      resolve: ({ id }, _args, { services }) => toUnits(services.catalog.current().supplySettings(id).floorMicros),
+    }),
+    auctionType: t.field({
+      type: AuctionTypeType,
+      resolve: ({ id }, _args, { services }) => services.catalog.current().supplySettings(id).auctionType,
+    }),
     bidders: t.field({
       type: [BidderType],
       description: 'The bidders this supply may sell to, by id, optionally of one country.',
