@@ -4,6 +4,7 @@ import { codeOf, messageOf } from '../db/database-error.ts'
 import { inTime } from '../in-time.ts'
 import { type BidderSets, createBidderSets } from './bidder-sets.ts'
 import type { LogBatch, Positions, ResumableLogStore } from './types.ts'
+import { writeNotices } from './write-notices.ts'
 import { writeRollups } from './write-rollups.ts'
 import { copyRows, insertRows, type WriteRows } from './write-rows.ts'
 
@@ -17,8 +18,8 @@ export interface PostgresLogStoreOptions {
 }
 
 /**
- * The log in PostgreSQL: a batch is one transaction of its rows, what they add to the statistics of their hours, and the
- * record that it is there. Connects when it first writes, and again after a failure. Makes the days' partitions ahead.
+ * The log in PostgreSQL: a batch is one transaction of its rows, the notices of their bidders, what they add to the
+ * statistics of their hours, and the record that it is there. Connects when it first writes, and again after a failure. Makes the days' partitions ahead.
  *
  * Once it was told to `resume`, it writes over the connection of that time alone, which holds the lock of who writes: after
  * a failure another process may have it.
@@ -128,6 +129,7 @@ async function writeBatch(
   bidderSets: BidderSets,
 ): Promise<void> {
   if (rows.length > 0) await writeRows(client, rows, bidderSets)
+  await writeNotices(client, rows)
   await writeRollups(client, rollups)
   for (const [hour, count] of givenUp) await client.query(GIVE_UP, [hour, count])
 }

@@ -1,8 +1,8 @@
 import type { Auction } from '../auction/types.ts'
+import { CURRENCY, IMPRESSION_ID } from '../bidders/openrtb/supply-part.ts'
 import { REASONS, type Reason } from '../bidders/reasons.ts'
 import type { Bid, BidderResponse } from '../bidders/types.ts'
 import { formatMicros } from '../money.ts'
-import { IMPRESSION_ID } from '../openrtb/types.ts'
 import { type MacroValues, replaceMacros } from './macros.ts'
 import type { Notice, NoticeKind } from './types.ts'
 
@@ -88,7 +88,6 @@ function closestMicros({ responses, floorMicros }: Auction, winning: BidderRespo
   return closest
 }
 
-const CURRENCY = 'USD'
 /** OpenRTB's "Bid Won". */
 const BID_WON = 0
 /** Ratios are told to the millionth. */

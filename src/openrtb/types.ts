@@ -68,9 +68,6 @@ export interface OpenRtbRegs {
   readonly ext?: OpenRtbExt
 }
 
-/** An auction is of one impression, whose id within its bid requests is this. */
-export const IMPRESSION_ID = '1'
-
 /** 3.2.4 */
 export interface OpenRtbImp extends Impression {
   readonly id: string
