@@ -83,8 +83,13 @@ const VARIABLES = {
   ARCHIVE_DIR: variable(SOME_TEXT, 'The folder of the archive. Unset: nothing is archived, and nothing dropped.'),
   WORKER: variable(
     oneOf(SWITCH),
-    'Whether this process brings logged auctions from Redis into the database, where no other one does; off: `auction worker` does.',
+    'Whether this process brings logged auctions from Redis into the database, where no other one does, and sends bidders their notices; off: `auction worker` does.',
     'on',
+  ),
+  NOTICE_ALLOW_PRIVATE: variable(
+    oneOf(BIT),
+    'Whether notices may go to addresses that are not of the public internet, such as this machine’s networks; 1: yes.',
+    '0',
   ),
   CORS_ORIGINS: variable(
     ORIGINS,

@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty'
 import { logBatchMax, tellChange } from '../composition/auction-log.ts'
+import { createNoticeLines } from '../composition/notices.ts'
 import { type Config, parseConfig } from '../config.ts'
 import { messageOf } from '../db/database-error.ts'
 import { assertMigrated } from '../db/migrations.ts'
@@ -7,6 +8,7 @@ import { createDailyArchive } from '../history/archive/daily-archive.ts'
 import { openShipper } from '../history/open-shipper.ts'
 import type { ShipperProgress } from '../history/shipper.ts'
 import { createLog, type Logger } from '../log.ts'
+import { openNoticeSender } from '../notices/open-sender.ts'
 import { describeStep } from './archive.ts'
 import { runCommand } from './command-error.ts'
 import { stopSignal } from './stop-signal.ts'
@@ -14,7 +16,8 @@ import { stopSignal } from './stop-signal.ts'
 export const workerCommand = defineCommand({
   meta: {
     name: 'worker',
-    description: 'Bring logged auctions from Redis into the database until Ctrl-C, where no other process does.',
+    description:
+      'Bring logged auctions from Redis into the database until Ctrl-C, where no other process does, and send notices.',
   },
   run: () =>
     runCommand(async () => {
@@ -39,9 +42,16 @@ export const workerCommand = defineCommand({
           progress = newest
         },
       })
+      const notices = openNoticeSender({
+        connectionString: databaseUrl,
+        embedded: false,
+        allowPrivate: config.noticeAllowPrivate === '1',
+        ...createNoticeLines(log),
+      })
       const archive = openArchive(config, databaseUrl, log)
       await stopped
       await archive?.dispose()
+      await notices.dispose()
       await shipper.dispose()
       log.info({ shipped: progress?.shipped ?? 0 }, 'stopped')
       log.flush()

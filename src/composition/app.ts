@@ -7,6 +7,7 @@ import { createSchema } from '../graphql/schema/index.ts'
 import { inTime } from '../in-time.ts'
 import { listen } from '../listen.ts'
 import type { Logger } from '../log.ts'
+import { readNoticesStatus } from '../notices/notices-status.ts'
 import { createFastLane } from '../server/fast-lane.ts'
 import { createFrontDoor } from '../server/front-door.ts'
 import { createGraphiQL } from '../server/graphiql.ts'
@@ -156,6 +157,7 @@ function dependencyChecks(
       const [status, strays] = await Promise.all([auctionLog.status(), straysOf(database)])
       return { ...status, ...strays }
     }
+    checks.notices = async () => ({ ...(await readNoticesStatus(database.prisma)) })
   }
   return checks
 }

@@ -31,6 +31,7 @@ import { msToNextHour, type StatsWindow, startOfWindow, windowOf } from '../stat
 import { openAuctionLog } from './auction-log.ts'
 import { openBidders } from './bidders.ts'
 import { openHistory } from './history.ts'
+import { openNotices } from './notices.ts'
 import { createRecorder } from './recorder.ts'
 
 /** Everything behind the API, with what operators are told of it. */
@@ -120,10 +121,12 @@ export async function openServices({ config, database, env, log }: ServicesDepen
     })
     disposer.add(() => feed.dispose())
 
+    const notices = await openNotices({ config, database, log })
+    disposer.add(() => notices.dispose())
     const auctioneer = createAuctioneer({
       catalog,
       rateLimiter,
-      recorder: createRecorder({ stats, auctionLog: auctionLog?.recorder, log }),
+      recorder: notices.attend(createRecorder({ stats, auctionLog: auctionLog?.recorder, log })),
       bidderClient: bidders.client,
       clock: SYSTEM_CLOCK,
       newAuctionId: createAuctionIds(),
