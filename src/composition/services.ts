@@ -148,6 +148,7 @@ export async function openServices({ config, database, env, log }: ServicesDepen
         stats,
         feed,
         readHistory: history.readHistory,
+        confirmations: notices.confirmations,
         prisma,
         openRtb: bidders.openRtb,
       },

@@ -5,6 +5,7 @@ import type { Catalog } from '../catalog/types.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { HistoryReader } from '../history/replica.ts'
 import type { AuctionHistory } from '../history/types.ts'
+import type { Confirmations } from '../notices/confirmations.ts'
 import type { SoldOnce } from '../sold-once/sold-once.ts'
 import type { StatsFeed } from '../stats/feed.ts'
 import type { StatsStore } from '../stats/types.ts'
@@ -18,6 +19,8 @@ export interface Services {
   readonly stats: StatsStore
   readonly feed: StatsFeed
   readonly readHistory: HistoryReader
+  /** Undefined where auctions are not logged. */
+  readonly confirmations: Confirmations | undefined
   readonly prisma: PrismaClient
   readonly openRtb: Pick<OpenRtbBidders, 'health'>
 }

@@ -1,8 +1,11 @@
 import type { Auction } from '../../src/auction/types.ts'
+import { createCommitParts } from '../../src/history/commit-part.ts'
 import { createPostgresLogStore } from '../../src/history/postgres-store.ts'
 import { createNoticeStore } from '../../src/notices/notice-store.ts'
 import { createNoticeSending } from '../../src/notices/send.ts'
 import { createNoticeSender, type NoticeProgress, type NoticeSender } from '../../src/notices/sender.ts'
+import { createRedis } from '../../src/redis/connect.ts'
+import { createRedisStatsStore } from '../../src/stats/redis.ts'
 import { batchOf } from './auction-log.ts'
 import { randomAuctions } from './auctions.ts'
 import { bidWith, withBids } from './bids.ts'
@@ -75,4 +78,15 @@ export function startSender(url: string, embedded: boolean, now: () => number = 
       await sending.dispose()
     },
   }
+}
+
+/** Records auctions as an instance does: counted in Redis, and on their way to the log. */
+export async function recordTold(redisUrl: string, auctions: readonly Auction[]): Promise<void> {
+  const connection = createRedis({ url: redisUrl, name: 'test' })
+  await connection.whenUp(5_000)
+  const log = createCommitParts({ waitingBytesMax: 1e9, streamBytesMax: 1e9 })
+  const stats = createRedisStatsStore({ connection, changes: { publish: () => {} }, log })
+  await Promise.all(auctions.map((auction) => stats.record(auction)))
+  await stats.dispose()
+  await connection.dispose()
 }

@@ -63,7 +63,7 @@ const AuctionType = builder.objectRef<AuctionFields>('Auction').implement({
   }),
 })
 
-const ErrorInterface = builder.interfaceRef<{ message: string }>('Error').implement({
+export const ErrorInterface = builder.interfaceRef<{ message: string }>('Error').implement({
   description: 'An expected way for an operation to end without its result.',
   fields: (t) => ({ message: t.exposeString('message') }),
 })

@@ -7,6 +7,7 @@ import './stats.ts'
 import './stats-history.ts'
 import './auction.ts'
 import './auction-receipt.ts'
+import './confirm-impression.ts'
 
 builder.queryType({ description: 'What can be read.' })
 builder.mutationType({ description: 'What can be done.' })
