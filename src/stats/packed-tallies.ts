@@ -37,6 +37,8 @@ export function createPackedTallies(): PackedTallies {
   let free = 1
   /** What a counter is beyond its word, in units of WORD_VALUES, by the counter's place. */
   const carries = new Map<number, number>()
+  /** Errors and times skipped, by the counter's place: few bidders have any, so that they have no words. */
+  const rare = new Map<number, number>()
 
   return {
     add({ supplyId, country, responses, priceMicros }) {
@@ -58,7 +60,12 @@ export function createPackedTallies(): PackedTallies {
           addElsewhere(block, countryNumber, bidderId, outcome, priceMicros)
           continue
         }
-        const word = counters + wordOf(outcome)
+        const ofOutcome = wordOf(outcome)
+        if (ofOutcome >= BIDDER_WORDS) {
+          increaseRare(block, counters + ofOutcome, 1)
+          continue
+        }
+        const word = counters + ofOutcome
         if (chunk[word] === WORD_MAX) increase(block, word, 1)
         else (chunk[word] as number)++
         if (outcome === 'WON') increase(block, counters + REVENUE, priceMicros)
@@ -140,8 +147,8 @@ export function createPackedTallies(): PackedTallies {
         increase(place.block, place.counters + LOST, sign * bidder.losses)
         increase(place.block, place.counters + NO_BID, sign * bidder.noBids)
         increase(place.block, place.counters + TIMED_OUT, sign * bidder.timeouts)
-        increase(place.block, place.counters + ERROR, sign * bidder.errors)
-        increase(place.block, place.counters + SKIPPED, sign * bidder.skipped)
+        increaseRare(place.block, place.counters + ERROR, sign * bidder.errors)
+        increaseRare(place.block, place.counters + SKIPPED, sign * bidder.skipped)
         increase(place.block, place.counters + REVENUE, sign * bidder.revenueMicros)
       }
     }
@@ -164,8 +171,8 @@ export function createPackedTallies(): PackedTallies {
       losses: read(block, at + LOST) + (other?.losses ?? 0),
       noBids: read(block, at + NO_BID) + (other?.noBids ?? 0),
       timeouts: read(block, at + TIMED_OUT) + (other?.timeouts ?? 0),
-      errors: read(block, at + ERROR) + (other?.errors ?? 0),
-      skipped: read(block, at + SKIPPED) + (other?.skipped ?? 0),
+      errors: readRare(block, at + ERROR) + (other?.errors ?? 0),
+      skipped: readRare(block, at + SKIPPED) + (other?.skipped ?? 0),
       revenueMicros: read(block, at + REVENUE) + (other?.revenueMicros ?? 0),
     })
   }
@@ -190,7 +197,9 @@ export function createPackedTallies(): PackedTallies {
     priceMicros: number,
   ): void {
     const { block, counters } = findBidder(from, countryNumber, bidderId)
-    increase(block, counters + wordOf(outcome), 1)
+    const word = wordOf(outcome)
+    if (word >= BIDDER_WORDS) increaseRare(block, counters + word, 1)
+    else increase(block, counters + word, 1)
     if (outcome === 'WON') increase(block, counters + REVENUE, priceMicros)
   }
 
@@ -251,6 +260,18 @@ export function createPackedTallies(): PackedTallies {
 
   function read(block: number, offset: number): number {
     return (chunkOf(block)[offset] as number) + (carries.get(placeOf(block, offset)) ?? 0) * WORD_VALUES
+  }
+
+  function increaseRare(block: number, offset: number, by: number): void {
+    if (by === 0) return
+    const place = placeOf(block, offset)
+    const sum = (rare.get(place) ?? 0) + by
+    if (sum === 0) rare.delete(place)
+    else rare.set(place, sum)
+  }
+
+  function readRare(block: number, offset: number): number {
+    return rare.get(placeOf(block, offset)) ?? 0
   }
 
   function numberOf(name: string): number {
@@ -323,7 +344,8 @@ const WON = 1
 const LOST = 2
 const NO_BID = 3
 const TIMED_OUT = 4
-const ERROR = 5
-const SKIPPED = 6
-const REVENUE = 7
-const BIDDER_WORDS = 8
+const REVENUE = 5
+const BIDDER_WORDS = 6
+/** Places of what is kept as rare, which are nobody else's there: words of the next bidder, were they words. */
+const ERROR = BIDDER_WORDS
+const SKIPPED = BIDDER_WORDS + 1
