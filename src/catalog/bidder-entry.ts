@@ -100,8 +100,9 @@ function readHeader(node: Node, fail: Fail, variables: Variables): string {
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** RFC 9110, 5.5, without what is not ASCII. */
 const HEADER_VALUE = /^[!-~](?:[\t -~]*[!-~])?$/
-/** Those of one connection alone, and those that say what the body is. */
+/** Those of one connection alone, and those that say what a body is or may be. */
 const NOT_YOURS: ReadonlySet<string> = new Set([
+  'accept-encoding',
   'connection',
   'content-encoding',
   'content-length',

@@ -105,6 +105,10 @@ describe('a bidder of a data file', () => {
       { 'Content-Length': '1' },
       'bidders.acme.headers.Content-Length is a header that the service sets itself; leave it out',
     ],
+    [
+      { 'Accept-Encoding': 'br' },
+      'bidders.acme.headers.Accept-Encoding is a header that the service sets itself; leave it out',
+    ],
     [{ TE: 'a' }, 'bidders.acme.headers.TE is a header that the service sets itself; leave it out'],
     [{ 'x-a': 'a', 'X-A': 'b' }, 'bidders.acme.headers.X-A is there twice; upper and lower case are the same'],
     ...['', ' a', 'a ', 'a\r\nb', 'é', 'a\u007F'].map<[object, string]>((value) => [
