@@ -1,4 +1,4 @@
-import type { Environment } from '../bidders/openrtb/headers.ts'
+import type { Variables } from '../catalog/header-variables.ts'
 import type { Config } from '../config.ts'
 import { type Database, openDatabase, SERVE_COMMAND } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
@@ -38,7 +38,7 @@ export interface App {
 
 export interface AppDependencies {
   /** The environment's variables, for what the catalogue says with them; none where it is not given. */
-  readonly env?: Environment
+  readonly env?: Variables
   readonly log: Logger
 }
 

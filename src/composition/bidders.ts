@@ -1,8 +1,8 @@
 import type { CircuitState } from '../bidders/openrtb/circuit-breaker.ts'
 import { createOpenRtbBidders, type OpenRtbBidders } from '../bidders/openrtb/client.ts'
-import type { Environment } from '../bidders/openrtb/headers.ts'
 import { createSimulatedBidders } from '../bidders/simulated.ts'
 import type { BidderClient } from '../bidders/types.ts'
+import type { Variables } from '../catalog/header-variables.ts'
 import type { Config } from '../config.ts'
 import type { Logger } from '../log.ts'
 import type { DependencyState } from '../server/health.ts'
@@ -20,7 +20,7 @@ export interface BiddersDependencies {
     'simulatedLatencyFactor' | 'noBidProbability' | 'sellerDomain' | 'sellerAccountId' | 'privacyFullIp'
   >
   /** What bidders' headers may name. */
-  readonly env: Environment
+  readonly env: Variables
   /** Milliseconds, as auctions' deadlines are. */
   readonly now: () => number
   readonly log: Logger

@@ -3,8 +3,8 @@ import { createAuctionIds } from '../auction/auction-id.ts'
 import { createAuctioneer } from '../auction/auctioneer.ts'
 import type { Clock } from '../auction/hold-auction.ts'
 import type { OpenRtbBidders } from '../bidders/openrtb/client.ts'
-import type { Environment } from '../bidders/openrtb/headers.ts'
 import { createCatalog } from '../catalog/catalog.ts'
+import type { Variables } from '../catalog/header-variables.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
@@ -48,7 +48,7 @@ export interface ServicesDependencies {
   readonly config: Config
   readonly database: Database
   /** The environment's variables, for what the catalogue says with them. */
-  readonly env: Environment
+  readonly env: Variables
   readonly log: Logger
 }
 

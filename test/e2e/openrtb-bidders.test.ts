@@ -1,33 +1,47 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Bidder } from '../../src/catalog/types.ts'
+import { parseDataFile } from '../../src/catalog/data-file.ts'
+import { loadCatalog } from '../../src/catalog/load.ts'
 import { createDisposer } from '../../src/disposer.ts'
-import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
+import type { OpenRtbBidRequest } from '../../src/openrtb/types.ts'
+import { startApp, type TestApp } from '../support/app.ts'
 import { bidOn, startBidder } from '../support/bidder-server.ts'
 import { execute } from '../support/graphql.ts'
-import { bidderAt } from '../support/openrtb-bidders.ts'
+
+const SITE = { domain: 'news.example', publisher: { id: 'p1' } }
 
 const disposer = createDisposer()
 let app: TestApp
 let isBroken = false
-const tagids: (string | undefined)[] = []
+const requests: OpenRtbBidRequest[] = []
 
 beforeAll(async () => {
-  app = await startApp({ env: { NO_BID_PROBABILITY: '0', RATE_LIMIT_MAX: '1000' }, catalog: SMALL_CATALOG })
+  app = await startApp({ env: { NO_BID_PROBABILITY: '0', RATE_LIMIT_MAX: '1000' } })
   disposer.add(() => app.dispose())
   const server = await startBidder((request, response) => {
-    tagids.push(request.imp[0]?.tagid)
+    requests.push(request)
     if (isBroken) response.writeHead(500).end()
     else response.end(bidOn(request, { price: 7.123456 }))
   })
   disposer.add(() => server.dispose())
-  giveEndpoint('acme', bidderAt(server.url))
-  giveEndpoint('crane', bidderAt(server.url, { headers: { authorization: '${NOT_SET}' } }))
+  await load(server.url)
 })
 afterAll(() => disposer.dispose())
 
-/** As the catalogue has a bidder that is asked over HTTP. */
-function giveEndpoint(id: string, { http }: Bidder): void {
-  Object.assign(app.services.catalog.current().bidders.get(id) as Bidder, { http })
+/** A catalogue of one supply: acme is asked over HTTP, crane cannot be, as the service lacks a variable. */
+async function load(acme: string): Promise<void> {
+  const catalog = {
+    supplies: {
+      supply1: { bidders: ['acme', 'bolt', 'crane'], floor: 0.01, site: SITE, blockedCategories: ['IAB25'] },
+    },
+    bidders: {
+      acme: { country: 'US', endpoint: acme },
+      bolt: { country: 'US' },
+      crane: { country: 'US', endpoint: acme, headers: { authorization: '${NOT_SET_THERE}' } },
+    },
+  }
+  const data = parseDataFile(JSON.stringify(catalog), 'catalog', { NOT_SET_THERE: 'x' })
+  await loadCatalog({ prisma: app.services.prisma, data, prune: true })
+  await app.services.catalog.refresh()
 }
 
 async function run() {
@@ -58,7 +72,9 @@ describe('bidders over HTTP beside simulated ones', () => {
         { bidderId: 'crane', outcome: 'SKIPPED', price: null },
       ],
     })
-    expect(tagids).toEqual(['supply1'])
+    expect(requests).toMatchObject([
+      { imp: [{ tagid: 'supply1', bidfloor: 0.01 }], site: SITE, bcat: ['IAB25'], at: 1 },
+    ])
     expect(await health()).toEqual({ a: { health: 'CLOSED' }, b: { health: null } })
   })
 
@@ -66,7 +82,7 @@ describe('bidders over HTTP beside simulated ones', () => {
     isBroken = true
     for (let auction = 0; auction < 60; auction++)
       expect(await run()).toMatchObject({ winner: { id: expect.any(String) } })
-    expect(tagids.length).toBeLessThan(60)
+    expect(requests.length).toBeLessThan(60)
     expect((await run())?.responses[0]).toEqual({ bidderId: 'acme', outcome: 'SKIPPED', price: null })
     expect(await health()).toEqual({ a: { health: 'OPEN' }, b: { health: null } })
     const { status, dependencies } = await readiness()
@@ -92,5 +108,16 @@ describe('bidders over HTTP beside simulated ones', () => {
     )
     expect(await run()).toMatchObject({ winner: { id: 'acme' } })
     expect((await readiness()).dependencies.bidders.error).toBe('a variable of their headers is not set: crane')
+  })
+
+  it('should ask a bidder where the catalogue says now, and forget how it was elsewhere', async () => {
+    const elsewhere = await startBidder((request, response) => response.end(bidOn(request, { price: 8 })))
+    disposer.add(() => elsewhere.dispose())
+    isBroken = true
+    for (let auction = 0; auction < 60; auction++) await run()
+    expect(await health()).toMatchObject({ a: { health: 'OPEN' } })
+    await load(elsewhere.url)
+    expect(await health()).toMatchObject({ a: { health: 'CLOSED' } })
+    expect(await run()).toMatchObject({ winner: { id: 'acme' }, price: 8 })
   })
 })

@@ -1,10 +1,11 @@
+import type { Variables } from '../../catalog/header-variables.ts'
 import type { Bidder, BidderHttp } from '../../catalog/types.ts'
 import { skipped } from '../response.ts'
 import type { BidderClient } from '../types.ts'
 import { type BidRequestsOptions, createBidRequests } from './bid-request.ts'
 import type { CircuitState } from './circuit-breaker.ts'
 import { createEndpoint, type Endpoint, type EndpointStatus } from './endpoint.ts'
-import { type Environment, resolveHeaders } from './headers.ts'
+import { resolveHeaders } from './headers.ts'
 import { createOwnDelay, type OwnDelay } from './own-delay.ts'
 import { createAnswerReader } from './read-answer.ts'
 
@@ -27,7 +28,7 @@ export interface OpenRtbStatus {
 
 export interface OpenRtbOptions extends BidRequestsOptions {
   /** What `${NAME}` in a header stands for. */
-  readonly env: Environment
+  readonly env: Variables
   /** Milliseconds, as deadlines are. */
   readonly now: () => number
   /** Told once for each change. */

@@ -1,7 +1,5 @@
+import { type Variables, variablesIn, withVariables } from '../../catalog/header-variables.ts'
 import type { BidderHttp } from '../../catalog/types.ts'
-
-/** Environment variables, by name. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 export type ResolvedHeaders =
   | {
@@ -16,22 +14,17 @@ export type ResolvedHeaders =
 /** What each bid request to a bidder says in its headers: the protocol's, and the bidder's own before them. */
 export function resolveHeaders(
   { headers, gzip }: Pick<BidderHttp, 'headers' | 'gzip'>,
-  env: Environment,
+  env: Variables,
 ): ResolvedHeaders {
-  const missing: string[] = []
+  const missing = new Set<string>()
   const byName = new Map<string, string>(Object.entries(PROTOCOL_HEADERS))
   for (const [name, value] of Object.entries(headers)) {
-    byName.set(
-      name.toLowerCase(),
-      value.replace(VARIABLE, (_match, variable: string) => {
-        const set = env[variable]
-        if (!set) missing.push(variable)
-        return set ?? ''
-      }),
-    )
+    const filled = withVariables(value, env)
+    if (filled !== undefined) byName.set(name.toLowerCase(), filled)
+    else for (const variable of variablesIn(value)) if (!env[variable]) missing.add(variable)
   }
   if (gzip) byName.set('content-encoding', 'gzip')
-  return missing.length > 0 ? { missing: [...new Set(missing)] } : { headers: [...byName].flat() }
+  return missing.size > 0 ? { missing: [...missing] } : { headers: [...byName].flat() }
 }
 
 const PROTOCOL_HEADERS = {
@@ -40,4 +33,3 @@ const PROTOCOL_HEADERS = {
   'accept-encoding': 'gzip',
   'x-openrtb-version': '2.6',
 }
-const VARIABLE = /\$\{([A-Za-z_]\w*)\}/g
