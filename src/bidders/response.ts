@@ -15,9 +15,12 @@ export function timedOut(bidderId: string): BidderResponse {
   return { bidderId, outcome: 'TIMED_OUT', priceMicros: null, latencyMs: null, reason: undefined, bid: undefined }
 }
 
-/** An answer that is neither a bid that could be taken nor a refusal to bid. */
-export function failed(bidderId: string, reason: ReasonName, latencyMs: number): BidderResponse {
-  return { bidderId, outcome: 'ERROR', priceMicros: null, latencyMs, reason, bid: undefined }
+/**
+ * An answer that is neither a bid that could be taken nor a refusal to bid.
+ * @param bid the one that was not taken, where it says whom to tell that it has lost
+ */
+export function failed(bidderId: string, reason: ReasonName, latencyMs: number, bid?: Bid): BidderResponse {
+  return { bidderId, outcome: 'ERROR', priceMicros: null, latencyMs, reason, bid }
 }
 
 /** Not asked. */

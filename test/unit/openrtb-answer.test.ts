@@ -70,6 +70,20 @@ describe('createAnswerReader', () => {
     expect(read(answerWith({ ...BID, adm })).bid?.creative.mediaType).toBe(mediaType)
   })
 
+  it('should say whom to tell of a bid that is not taken, and what the answer calls itself', () => {
+    const wrong = { ...BID, price: 9, impid: 'other', lurl: 'https://l.example/', nurl: 'https://n.example/' }
+    const answer = (...bid: unknown[]) =>
+      read(JSON.stringify({ id: ANSWERED.auctionId, bidid: 'r1', seatbid: [{ seat: 's1', bid }] }))
+    expect(answer(wrong)).toMatchObject({
+      outcome: 'ERROR',
+      reason: 'WRONG_IMPRESSION_ID',
+      bid: { id: 'b1', seat: 's1', responseId: 'r1', lurl: 'https://l.example/', nurl: null, burl: null },
+    })
+    expect(answer({ ...wrong, lurl: undefined }).bid).toBeUndefined()
+    expect(answer({ ...wrong, lurl: 7 }).bid).toBeUndefined()
+    expect(answer({ ...wrong, id: 'b2' }, BID)).toMatchObject({ outcome: 'LOST', bid: { id: 'b1', responseId: 'r1' } })
+  })
+
   it('should take a bid for the only kind that is offered, and no other', () => {
     const supply = { ...ANSWERED.supply, impression: { video: { mimes: ['video/mp4'] } } }
     const readVideo = (bid: object) => readAnswer(answerWith({ ...BID, ...bid }), 'acme', { ...ANSWERED, supply }, 0)

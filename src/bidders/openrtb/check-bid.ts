@@ -1,5 +1,5 @@
 import type { ReasonName } from '../reasons.ts'
-import type { Bid, BidRequest } from '../types.ts'
+import type { Bid, BidRequest, Creative } from '../types.ts'
 import type { Blocks } from './blocks.ts'
 import { shapeOf } from './creative.ts'
 import { IMPRESSION_ID } from './supply-part.ts'
@@ -53,6 +53,22 @@ export function checkBid(
   return { priceMicros, bid: { id, seat, creative, adId: adid, nurl, burl, lurl } }
 }
 
+/** Of a bid that is not taken what a notice needs that it has lost; undefined where nobody wants one. */
+export function refusedBid(value: unknown, seat: string | null): Bid | undefined {
+  const lurl = isObject(value) ? urlOf(value.lurl) : undefined
+  if (!isObject(value) || !lurl) return undefined
+  const { id } = value
+  return {
+    id: isText(id, NAME_LENGTH_MAX) ? id : '',
+    seat,
+    creative: NO_CREATIVE,
+    adId: nameOf(value.adid) ?? null,
+    nurl: null,
+    burl: null,
+    lurl,
+  }
+}
+
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -89,6 +105,14 @@ function isListOfNames(value: unknown): value is readonly string[] {
 }
 
 const NONE: readonly string[] = []
+const NO_CREATIVE: Creative = {
+  markup: '',
+  creativeId: null,
+  advertiserDomains: NONE,
+  width: null,
+  height: null,
+  mediaType: 'BANNER',
+}
 const SOMETHING = /\S/
 const MICROS_PER_UNIT = 1_000_000
 /** A million units per thousand impressions. */

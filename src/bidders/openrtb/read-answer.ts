@@ -1,8 +1,8 @@
 import type { ReasonName } from '../reasons.ts'
 import { bidOf, failed, noBid } from '../response.ts'
-import type { BidderResponse, BidRequest } from '../types.ts'
+import type { Bid, BidderResponse, BidRequest } from '../types.ts'
 import { createBlocks } from './blocks.ts'
-import { checkBid, isObject, nameOf, type ValidBid } from './check-bid.ts'
+import { checkBid, isObject, nameOf, refusedBid, type ValidBid } from './check-bid.ts'
 import { CURRENCY } from './supply-part.ts'
 
 /**
@@ -29,9 +29,15 @@ export function createAnswerReader(): AnswerReader {
     if (seats === undefined) return noBid(bidderId, latencyMs)
     if (typeof seats === 'string') return failed(bidderId, seats, latencyMs)
     const best = highest(seats, (bid, seat) => checkBid(bid, seat, request, blocksOf))
-    if (typeof best === 'string') return failed(bidderId, best, latencyMs)
-    return bidOf(bidderId, best.priceMicros, latencyMs, best.bid)
+    if ('reason' in best) return failed(bidderId, best.reason, latencyMs, named(best.bid, answer))
+    return bidOf(bidderId, best.priceMicros, latencyMs, named(best.bid, answer))
   }
+}
+
+/** A bid with the name of the answer that it is in, where that has one. */
+function named<B extends Bid | undefined>(bid: B, answer: unknown): B {
+  const responseId = isObject(answer) ? nameOf(answer.bidid) : null
+  return bid === undefined || !responseId ? bid : { ...bid, responseId }
 }
 
 /** Those who bid; undefined where nobody does. */
@@ -63,24 +69,30 @@ function isSeat(value: unknown): value is Seat {
 function highest(
   seats: readonly Seat[],
   check: (bid: unknown, seat: string | null) => ValidBid | ReasonName,
-): ValidBid | ReasonName {
+): ValidBid | RefusedBid {
   let best: ValidBid | undefined
-  let reason: ReasonName | undefined
+  let refused: RefusedBid | undefined
   let refusedPrice = Number.NEGATIVE_INFINITY
   for (const { seat, bid } of seats) {
+    const seatName = nameOf(seat) ?? null
     for (const value of bid) {
-      const checked = check(value, nameOf(seat) ?? null)
+      const checked = check(value, seatName)
       if (typeof checked !== 'string') {
         if (best === undefined || checked.priceMicros > best.priceMicros) best = checked
         continue
       }
       const price = priceOf(value)
-      if (reason !== undefined && price <= refusedPrice) continue
-      reason = checked
+      if (refused !== undefined && price <= refusedPrice) continue
+      refused = { reason: checked, bid: refusedBid(value, seatName) }
       refusedPrice = price
     }
   }
-  return best ?? reason ?? 'INVALID_RESPONSE'
+  return best ?? refused ?? { reason: 'INVALID_RESPONSE', bid: undefined }
+}
+
+interface RefusedBid {
+  readonly reason: ReasonName
+  readonly bid: Bid | undefined
 }
 
 /** A bid's name stands for one bid of its seat, in notices as well: which of two would be meant? */
