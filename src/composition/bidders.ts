@@ -37,10 +37,7 @@ export function openBidders({ config, env, now, log }: BiddersDependencies): Ope
     env,
     now,
     onHealthChange: (bidder, health) => tellHealth(log, bidder, health),
-    onNotConfigured: (bidder, variables) =>
-      log.error(
-        `bidder ${bidder} is not asked: its headers name ${variables.join(', ')}, which is not set: set it and restart`,
-      ),
+    onNotConfigured: (bidder, problem) => log.error(`bidder ${bidder} is not asked: ${problem}`),
   })
   return {
     client: {
@@ -64,7 +61,9 @@ export function biddersState({ status }: Pick<OpenRtbBidders, 'status'>): Depend
   const failing = [...bidders].filter(([, { health }]) => health !== 'CLOSED').map(([id]) => id)
   const problems = [
     ...(failing.length > 0 ? [`not asked, since they fail: ${named(failing)}`] : []),
-    ...(notConfigured.length > 0 ? [`a variable of their headers is not set: ${named(notConfigured)}`] : []),
+    ...(notConfigured.length > 0
+      ? [`not asked, since they are not configured as the log says: ${named(notConfigured)}`]
+      : []),
   ]
   return {
     status: problems.length > 0 ? 'down' : 'up',

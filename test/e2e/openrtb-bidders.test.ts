@@ -91,7 +91,7 @@ describe('bidders over HTTP beside simulated ones', () => {
       {
         status: 'down',
         kind: 'openrtb',
-        error: 'not asked, since they fail: acme; a variable of their headers is not set: crane',
+        error: 'not asked, since they fail: acme; not asked, since they are not configured as the log says: crane',
         bidders: { acme: { health: 'OPEN', inFlight: 0, reservedMs: expect.any(Number) } },
       },
     ])
@@ -107,7 +107,9 @@ describe('bidders over HTTP beside simulated ones', () => {
       { timeout: 10_000, interval: 100 },
     )
     expect(await run()).toMatchObject({ winner: { id: 'acme' } })
-    expect((await readiness()).dependencies.bidders.error).toBe('a variable of their headers is not set: crane')
+    expect((await readiness()).dependencies.bidders.error).toBe(
+      'not asked, since they are not configured as the log says: crane',
+    )
   })
 
   it('should ask a bidder where the catalogue says now, and forget how it was elsewhere', async () => {

@@ -141,11 +141,17 @@ describe('createOpenRtbBidders', () => {
         reason: 'NOT_CONFIGURED',
       })
     }
-    expect(notConfigured).toEqual(['acme MISSING,EMPTY'])
+    expect(notConfigured).toEqual(['acme: its headers name MISSING, EMPTY, which is not set: set it and start again'])
     expect(status().notConfigured).toEqual(['acme'])
     retain(new Map())
     expect(status().notConfigured).toEqual([])
     expect(server.requests).toBe(0)
+  })
+
+  it.each(['not a url', 'ftp://bidder.example/'])('should ask nobody at %s', async (endpoint) => {
+    const { ask, notConfigured } = open()
+    expect(await ask(bidderAt(endpoint))).toMatchObject({ outcome: 'SKIPPED', reason: 'NOT_CONFIGURED' })
+    expect(notConfigured).toEqual(['acme: its endpoint is no URL of http or https: load it anew'])
   })
 
   it('should close the connections to a bidder that has left, after what is under way, and ask one that has moved', async () => {

@@ -21,7 +21,7 @@ export function openRtbBidders(options: Partial<OpenRtbOptions> = {}): AskedBidd
     env: {},
     now,
     onHealthChange: (id, health) => changes.push(`${id} ${health}`),
-    onNotConfigured: (id, variables) => notConfigured.push(`${id} ${variables}`),
+    onNotConfigured: (id, problem) => notConfigured.push(`${id}: ${problem}`),
     ...options,
   })
   let auctions = 0

@@ -22,7 +22,7 @@ export interface OpenRtbBidders extends BidderClient {
 export interface OpenRtbStatus {
   /** By id, of bidders that were asked. */
   readonly bidders: ReadonlyMap<string, EndpointStatus>
-  /** Bidders that cannot be asked since a variable that their headers name is not set. */
+  /** Bidders that cannot be asked, by ids: a variable that their headers name is not set, or their endpoint is no URL. */
   readonly notConfigured: readonly string[]
 }
 
@@ -33,8 +33,8 @@ export interface OpenRtbOptions extends BidRequestsOptions {
   readonly now: () => number
   /** Told once for each change. */
   readonly onHealthChange: (bidderId: string, health: CircuitState) => void
-  /** Told once for each bidder. */
-  readonly onNotConfigured: (bidderId: string, variables: readonly string[]) => void
+  /** Told once for each bidder, with the end of a sentence that says what is wrong and what to do. */
+  readonly onNotConfigured: (bidderId: string, problem: string) => void
 }
 
 /** Connections are opened when a bidder is first asked. */
@@ -74,7 +74,7 @@ export function createOpenRtbBidders(options: OpenRtbOptions): OpenRtbBidders {
     },
   }
 
-  /** Undefined where its headers name a variable that is not set. */
+  /** Undefined where it cannot be asked as it is. */
   function endpointOf(bidder: Bidder): Endpoint | undefined {
     const { id, http } = bidder
     const known = endpoints.get(id)
@@ -98,10 +98,11 @@ export function createOpenRtbBidders(options: OpenRtbOptions): OpenRtbBidders {
     const { id, http } = bidder
     const resolved = resolveHeaders(http, env)
     if ('missing' in resolved) {
-      notConfigured.set(id, http)
-      onNotConfigured(id, resolved.missing)
-      return undefined
+      const variables = resolved.missing.join(', ')
+      return leave(id, http, `its headers name ${variables}, which is not set: set it and start again`)
     }
+    // The catalogue's loader has seen to it; SQL by hand has not.
+    if (!isHttpUrl(http.endpoint)) return leave(id, http, 'its endpoint is no URL of http or https: load it anew')
     ownDelay ??= createOwnDelay(now)
     const endpoint = createEndpoint({
       bidder,
@@ -115,6 +116,11 @@ export function createOpenRtbBidders(options: OpenRtbOptions): OpenRtbBidders {
     return endpoint
   }
 
+  function leave(id: string, http: BidderHttp, problem: string): undefined {
+    notConfigured.set(id, http)
+    onNotConfigured(id, problem)
+  }
+
   function remove(id: string): void {
     notConfigured.delete(id)
     const left = endpoints.get(id)
@@ -126,6 +132,10 @@ export function createOpenRtbBidders(options: OpenRtbOptions): OpenRtbBidders {
   function renewAll(): void {
     for (const { endpoint } of endpoints.values()) void endpoint.renew()
   }
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 }
 
 function isSame(one: BidderHttp | undefined, other: BidderHttp | undefined): boolean {

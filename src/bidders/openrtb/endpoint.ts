@@ -51,6 +51,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   let wasAsked = false
   /** How long it takes to answer, in milliseconds: a moving average of what came in time. */
   let usualMs = USUAL_MS_AT_FIRST
+  /** The quickest answer, in milliseconds, which slower ones raise slowly. */
+  let quickestMs = Number.POSITIVE_INFINITY
   /** Requests since the last good answer, without those that have failed, and when the first of them was sent. */
   let unanswered = 0
   let unansweredSinceMs = 0
@@ -113,7 +115,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   }
 
   function reservedMs(): number {
-    return connections.roundTripMs() + ownDelayMs()
+    // Connections that were made when this process had much to do took longer than their way; an answer takes its way at least.
+    return Math.min(connections.roundTripMs(), quickestMs) + ownDelayMs()
   }
 
   function verdictOn({ outcome, reason, latencyMs }: BidderResponse, waitMs: number, overdueMs: number): Verdict {
@@ -124,8 +127,13 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       return waitMs >= usualMs ? 'FAILED' : 'UNKNOWN'
     }
     if (outcome === 'ERROR' && !isAboutBid(reason)) return 'FAILED'
-    if (latencyMs !== null) usualMs += (latencyMs - usualMs) * WEIGHT
+    if (latencyMs !== null) learn(latencyMs)
     return 'WELL'
+  }
+
+  function learn(latencyMs: number): void {
+    usualMs += (latencyMs - usualMs) * WEIGHT
+    quickestMs = latencyMs < quickestMs ? latencyMs : quickestMs + (latencyMs - quickestMs) * RISE
   }
 }
 
@@ -149,5 +157,6 @@ const UNANSWERED_MAX = 60
 const OVERDUE_SHARE_MAX = 1 / 4
 /** Of the newest answer. */
 const WEIGHT = 1 / 16
+const RISE = 1 / 1024
 /** Milliseconds are told to a hundredth. */
 const STEPS_PER_MS = 100
