@@ -95,9 +95,14 @@ const VARIABLES = {
     ORIGINS,
     'Which pages of other origins may call, also over WebSockets. Unset: none; programs are not concerned.',
   ),
+  SHUTDOWN_GRACE_MS: variable(
+    wholeNumber(0, 600_000),
+    'How long a shutdown goes on serving everybody, while `/readyz` says 503 so that load balancers leave, in milliseconds.',
+    0,
+  ),
   SHUTDOWN_TIMEOUT_MS: variable(
     wholeNumber(0, 600_000),
-    'How long a shutdown may take to answer what is in flight, in milliseconds.',
+    'How long a shutdown may then take to answer what is in flight, in milliseconds.',
     10_000,
   ),
   LOG_LEVEL: variable(

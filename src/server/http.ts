@@ -34,7 +34,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     ['/livez', { GET: live }],
     ['/readyz', { GET: ready }],
   ])
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
     const { url = '/', method = 'GET' } = request
     const route = routes.get(url) ?? routes.get(pathOf(url))
     const handle = route?.[method === 'HEAD' ? 'GET' : method] ?? route?.[ANY_OTHER] ?? notFound
@@ -124,5 +124,7 @@ const ANY_OTHER = '*'
 const HEADERS_TIMEOUT_MS = 10_000
 /** How long a whole request may take to arrive, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000
+/** How often it is looked for requests over these times, in milliseconds; Node's own is 30 s, longer than a shutdown. */
+const TIMEOUT_CHECK_MS = 1000
 /** How long an idle connection is kept; longer than load balancers keep theirs (60 s), in milliseconds. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000

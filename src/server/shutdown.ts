@@ -26,13 +26,17 @@ export interface ShutdownReport {
 }
 
 /**
- * Stops serving: accepts nothing new, answers what is in flight, completes subscriptions, commits the counts, closes
- * connections. What is not done by `shutdownTimeoutMs` is cut off, and the log says what was drained and what was not.
+ * Stops serving. For `shutdownGraceMs` everybody is served as before, while `/readyz` says 503, so that load balancers send
+ * their next connections elsewhere. Then it accepts nothing new, answers what is in flight, completes subscriptions, commits
+ * the counts, closes connections. What is not done by `shutdownTimeoutMs` is cut off, and the log says what was drained and
+ * what was not.
  */
 export async function shutDown(dependencies: ShutdownDependencies): Promise<ShutdownReport> {
   const { config, log, health, http, webSocket, services, auctionLog } = dependencies
   const { auctioneer, soldOnce, feed, stats } = services
   const auctionsInFlight = () => auctioneer.inFlight() + soldOnce.waiting()
+  health.startShutdown()
+  if (config.shutdownGraceMs > 0) await delay(config.shutdownGraceMs)
   const startedAt = performance.now()
   const deadline = startedAt + config.shutdownTimeoutMs
   const draining = {
@@ -42,12 +46,13 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<Shut
     counts: stats.pending(),
     unlogged: auctionLog?.pending() ?? 0,
   }
-  health.startShutdown()
   const closed = stopListening(http)
   // From here on each answer ends its connection.
   http.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'))
   await Promise.race([closed, delay(Math.min(IDLE_GRACE_MS, config.shutdownTimeoutMs), undefined, { ref: false })])
   http.closeIdleConnections()
+  // A request that has not arrived in this time is answered with 408: its sender may have stopped in the middle of it.
+  http.headersTimeout = http.requestTimeout = IDLE_GRACE_MS
 
   while (auctionsInFlight() > 0 && performance.now() < deadline) await delay(POLL_MS)
   await feed.dispose()
@@ -75,7 +80,10 @@ function stopListening(http: Server): Promise<void> {
   return new Promise((resolve) => TcpServer.prototype.close.call(http, () => resolve()))
 }
 
-/** How long idle connections may still bring a request, which is answered and ends them, in milliseconds. */
+/**
+ * How long idle connections may still bring a request, which is answered and ends them, and how long a request may take to
+ * arrive, in milliseconds.
+ */
 const IDLE_GRACE_MS = 1000
 const POLL_MS = 5
 /** Counts get at least this long to be committed, in milliseconds. */

@@ -70,7 +70,9 @@ describe('docker-compose.yml', async () => {
   it('should give an instance longer to stop than it takes', () => {
     for (const name of ['app1', 'app2']) {
       const { stop_grace_period: grace, environment } = service(name)
-      expect(Number.parseInt(grace ?? '', 10) * 1000).toBeGreaterThan(Number(environment?.SHUTDOWN_TIMEOUT_MS))
+      const { SHUTDOWN_GRACE_MS: servingMs, SHUTDOWN_TIMEOUT_MS: drainingMs } = environment ?? {}
+      expect(Number(servingMs)).toBe(5000)
+      expect(Number.parseInt(grace ?? '', 10) * 1000).toBeGreaterThan(Number(servingMs) + Number(drainingMs))
     }
   })
 
