@@ -29,6 +29,7 @@ const main = defineCommand({
       ),
     'load-test': () => import('./cli/load-test.ts').then(({ loadTestCommand }) => strictCommand(loadTestCommand)),
     bidder: () => import('./cli/bidder.ts').then(({ bidderCommand }) => strictCommand(bidderCommand)),
+    demo: () => import('./cli/demo.ts').then(({ demoCommand }) => strictCommand(demoCommand)),
     history: () => import('./cli/history.ts').then(({ historyCommand }) => strictCommand(historyCommand)),
     show: () => import('./cli/show.ts').then(({ showCommand }) => strictCommand(showCommand)),
     prepare: () => import('./cli/prepare.ts').then(({ prepareCommand }) => strictCommand(prepareCommand)),

@@ -36,15 +36,16 @@ export const bidderCommand = defineCommand({
   run: ({ args, rawArgs }) =>
     runCommand(async () => {
       const seed = args.seed === undefined ? randomInt(SEED_MAX + 1) : parseOption('--seed', args.seed, SEED)
+      const behaviour = {
+        name: parseOption('--name', args.name, SOME_TEXT),
+        latencyMs: parseOption('--latency', args.latency, LATENCY),
+        // citty takes it for the negation of a --bid, and gives no value.
+        noBid: parseOption('--no-bid', valuesOf('--no-bid', rawArgs).at(-1) ?? NO_BID, SHARE),
+        price: parseOption('--price', args.price, PRICE),
+        errors: parseOption('--errors', args.errors, SHARE),
+      }
       const partner = await startDemandPartner({
-        behaviour: {
-          name: parseOption('--name', args.name, SOME_TEXT),
-          latencyMs: parseOption('--latency', args.latency, LATENCY),
-          // citty takes it for the negation of a --bid, and gives no value.
-          noBid: parseOption('--no-bid', valuesOf('--no-bid', rawArgs).at(-1) ?? NO_BID, SHARE),
-          price: parseOption('--price', args.price, PRICE),
-          errors: parseOption('--errors', args.errors, SHARE),
-        },
+        behaviour: () => behaviour,
         port: parseOption('--port', args.port, PORT),
         host: args.host,
         seed,

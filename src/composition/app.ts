@@ -1,3 +1,4 @@
+import type { CatalogData } from '../catalog/data-file.ts'
 import type { Variables } from '../catalog/header-variables.ts'
 import type { Config } from '../config.ts'
 import { type Database, openDatabase, SERVE_COMMAND } from '../db/database.ts'
@@ -39,6 +40,8 @@ export interface App {
 export interface AppDependencies {
   /** The environment's variables, for what the catalogue says with them; none where it is not given. */
   readonly env?: Variables
+  /** What an empty database is given instead of a generated catalogue. */
+  readonly firstCatalog?: CatalogData
   readonly log: Logger
 }
 
@@ -46,12 +49,12 @@ export interface AppDependencies {
  * Puts the service together from its configuration and starts it.
  * @throws an error with a `code`, whose message names the remedy, where something it needs is not there
  */
-export async function createApp(config: Config, { env = {}, log }: AppDependencies): Promise<App> {
+export async function createApp(config: Config, { env = {}, firstCatalog, log }: AppDependencies): Promise<App> {
   const disposer = createDisposer()
   try {
     const database = await openDatabase(config, { command: SERVE_COMMAND })
     disposer.add(() => database.dispose())
-    await prepareCatalog({ config, database, log })
+    await prepareCatalog({ config, database, firstCatalog, log })
     const opened = await openServices({ config, database, env, log })
     disposer.add(() => opened.dispose())
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { CatalogData } from '../catalog/data-file.ts'
 import { DEFAULT_SIZE, generateCatalog } from '../catalog/generate.ts'
 import { loadIntoEmpty } from '../catalog/load.ts'
 import { writeDataFile } from '../catalog/write-data-file.ts'
@@ -9,6 +10,8 @@ import type { Logger } from '../log.ts'
 export interface PrepareCatalogOptions {
   readonly config: Pick<Config, 'dataDir'>
   readonly database: Database
+  /** What an empty database is given instead of a generated catalogue. */
+  readonly firstCatalog?: CatalogData | undefined
   readonly log: Logger
 }
 
@@ -16,8 +19,12 @@ export interface PrepareCatalogOptions {
  * Makes sure that there is something to sell: an embedded database without supplies is given a generated catalogue,
  * which is also written to a file beside it; about an empty one on a server there is a warning.
  */
-export async function prepareCatalog({ config, database, log }: PrepareCatalogOptions): Promise<void> {
+export async function prepareCatalog({ config, database, firstCatalog, log }: PrepareCatalogOptions): Promise<void> {
   if ((await database.prisma.supply.count()) > 0) return
+  if (firstCatalog) {
+    await loadIntoEmpty({ prisma: database.prisma, data: firstCatalog })
+    return
+  }
   if (!database.embedded) {
     log.warn('the catalogue is empty: load one with `auction load-data --input data.json`')
     return

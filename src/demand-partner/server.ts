@@ -15,7 +15,8 @@ export interface DemandPartner {
 }
 
 export interface DemandPartnerOptions {
-  readonly behaviour: Behaviour
+  /** Asked for each request: it may change. */
+  readonly behaviour: () => Behaviour
   /** 0: any free one. */
   readonly port: number
   readonly host: string
@@ -32,7 +33,7 @@ export interface Notice {
 
 /** @throws ListenError */
 export async function startDemandPartner(options: DemandPartnerOptions): Promise<DemandPartner> {
-  const { behaviour, port, host, seed, onNotice } = options
+  const { port, host, seed, onNotice } = options
   const random = createRandom(seed)
   let origin = ''
   const server = createServer((request, response) => {
@@ -56,6 +57,7 @@ export async function startDemandPartner(options: DemandPartnerOptions): Promise
       response.writeHead(400).end()
       return
     }
+    const behaviour = options.behaviour()
     const [min, max] = behaviour.latencyMs
     const latencyMs = min + random() * (max - min)
     const fault = random() < behaviour.errors ? FAULTS[Math.floor(random() * FAULTS.length)] : undefined

@@ -18,7 +18,7 @@ describe('startDemandPartner', () => {
   async function start(change: Partial<Behaviour> = {}, seed = 1): Promise<DemandPartner> {
     const behaviour = { ...BEHAVIOUR, ...change }
     const onNotice = (notice: Notice) => void notices.push(notice)
-    const partner = await startDemandPartner({ behaviour, port: 0, host: '127.0.0.1', seed, onNotice })
+    const partner = await startDemandPartner({ behaviour: () => behaviour, port: 0, host: '127.0.0.1', seed, onNotice })
     partners.push(partner)
     return partner
   }
