@@ -1,8 +1,10 @@
-import type { BidderClient, BidderResponse, BidRequest } from '../bidders/types.ts'
+import type { Bid, BidderClient, BidderResponse, BidRequest } from '../bidders/types.ts'
 import type { Bidder, SupplySettings } from '../catalog/types.ts'
 import { chanceOf } from '../random.ts'
 import { chooseWinner } from './choose-winner.ts'
 import { collectBids } from './collect-bids.ts'
+import { wonValues } from './macro-values.ts'
+import { replaceInMarkup } from './macros.ts'
 import { priceToPay } from './pricing.ts'
 import type { Auction, AuctionRequest } from './types.ts'
 
@@ -64,7 +66,7 @@ function decide(
   if (winning) winning.outcome = 'WON'
   const { auctionId, supplyId, country, tmaxMs, supply } = request
   const { auctionType, floorMicros } = supply
-  return {
+  const auction: Auction = {
     id: auctionId,
     supplyId,
     country,
@@ -77,6 +79,13 @@ function decide(
     startedAtMs,
     durationMs,
   }
+  if (winning?.bid) winning.bid = withPricePaid(winning.bid, winning, auction)
+  return auction
+}
+
+function withPricePaid(bid: Bid, winning: BidderResponse, auction: Auction): Bid {
+  const markup = replaceInMarkup(bid.creative.markup, wonValues(auction, winning, bid))
+  return { ...bid, creative: { ...bid.creative, markup } }
 }
 
 function roundToHundredths(ms: number): number {

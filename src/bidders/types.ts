@@ -63,7 +63,7 @@ export interface BidderResponse {
   /** Of ERROR, SKIPPED and LOST; undefined else, and where the bid was outbid. */
   reason?: ReasonName | undefined
   /** What it bid with, beside the price; undefined where there is no bid, and for what is simulated. */
-  readonly bid?: Bid | undefined
+  bid?: Bid | undefined
 }
 
 /** What a bidder over HTTP offers to show, and whom it wants told. */

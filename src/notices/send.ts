@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { Agent, request } from 'undici'
+import { URL_LENGTH_MAX } from '../auction/macros.ts'
 import { codeOf, messageOf } from '../db/database-error.ts'
 import { AddressRefusedError, createPublicLookup, isPublicAddress, type PublicLookupOptions } from './public-address.ts'
-import { URL_LENGTH_MAX } from './types.ts'
 
 /** Calls bidders' URLs, which come from outside: none of this machine's networks, for a bounded time and answer. */
 export interface NoticeSending {

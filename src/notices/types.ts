@@ -7,6 +7,3 @@ export interface Notice {
   readonly kind: NoticeKind
   readonly url: string
 }
-
-/** A notice's URL has so many characters at most; one that is longer is cut behind them, and not sent. */
-export const URL_LENGTH_MAX = 8192

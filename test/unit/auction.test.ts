@@ -7,6 +7,7 @@ import { type AuctionDependencies, holdAuction } from '../../src/auction/hold-au
 import type { Auction, AuctionRequest } from '../../src/auction/types.ts'
 import { bidOf, failed, noBid, skipped, timedOut } from '../../src/bidders/response.ts'
 import { createSimulatedBidders } from '../../src/bidders/simulated.ts'
+import type { Bid } from '../../src/bidders/types.ts'
 import { DEFAULT_SUPPLY_SETTINGS } from '../../src/catalog/types.ts'
 import { type Chance, chanceOf, createRandom, draw, type Random } from '../../src/random.ts'
 
@@ -139,6 +140,32 @@ describe('an auction', () => {
     }
     expect(seen.timedOut).toBeGreaterThan(50)
     expect(seen.inTime).toBeGreaterThan(20)
+  })
+
+  it('should put the price paid into what the winner shows, and leave what else is in it', () => {
+    const markup =
+      '<img src="https://a.example/p?price=${AUCTION_PRICE}&in=${AUCTION_CURRENCY}"><script>`${AUCTION_X} ${x}`</script>'
+    const offer = (bidderId: string) => {
+      const creative = { markup, creativeId: null, advertiserDomains: [], width: 300, height: 250, mediaType: 'BANNER' }
+      const bid = {
+        id: bidderId,
+        responseId: null,
+        seat: null,
+        creative,
+        adId: null,
+        nurl: null,
+        burl: null,
+        lurl: null,
+      }
+      return bidOf(bidderId, bidderId === 'bidder1' ? 1_500_000 : 1_234_567, 0, bid as Bid)
+    }
+    const bidderClient = { bid: ({ id }: { readonly id: string }) => offer(id) }
+    const supply = { ...DEFAULT_SUPPLY_SETTINGS, auctionType: 'SECOND_PRICE' } as const
+    const auction = holdAuction(REQUEST, BIDDERS.slice(0, 2), supply, 1, { ...simulated(1), bidderClient }) as Auction
+    expect(auction.responses.map(({ bid }) => bid?.creative.markup)).toEqual([
+      markup.replace('${AUCTION_PRICE}', '1.244567').replace('${AUCTION_CURRENCY}', 'USD'),
+      markup,
+    ])
   })
 
   it('should be told as a block that a person can read', () => {

@@ -1,9 +1,9 @@
 import type { lookup as systemLookup } from 'node:dns'
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { URL_LENGTH_MAX } from '../../src/auction/macros.ts'
 import { createPublicLookup, isPublicAddress } from '../../src/notices/public-address.ts'
 import { createNoticeSending, parseNoticeUrl } from '../../src/notices/send.ts'
-import { URL_LENGTH_MAX } from '../../src/notices/types.ts'
 import { portOf } from '../support/receiver.ts'
 
 describe('isPublicAddress', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { URL_LENGTH_MAX } from '../../src/auction/macros.ts'
 import type { Auction } from '../../src/auction/types.ts'
 import type { Bid, BidderResponse } from '../../src/bidders/types.ts'
 import { noticesOf } from '../../src/notices/notices-of.ts'
-import { URL_LENGTH_MAX } from '../../src/notices/types.ts'
 import { bidWith } from '../support/bids.ts'
 
 const ID = '019ac9f0-89ab-7cde-8f01-23456789abcd'

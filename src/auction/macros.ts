@@ -1,6 +1,4 @@
-import { URL_LENGTH_MAX } from './types.ts'
-
-/** What OpenRTB's macros stand for in one notice, as text; what is undefined is not told or not known. */
+/** What OpenRTB's macros stand for in one notice or in the markup, as text; what is undefined is not told or not known. */
 export interface MacroValues {
   readonly AUCTION_ID: string
   readonly AUCTION_BID_ID: string | undefined
@@ -21,7 +19,7 @@ export interface MacroValues {
  * Where the URL would be longer than URL_LENGTH_MAX, it is cut behind that.
  * https://github.com/InteractiveAdvertisingBureau/openrtb2.x/blob/main/2.6.md#substitutionmacros
  */
-export function replaceMacros(template: string, values: MacroValues): string {
+export function replaceInUrl(template: string, values: MacroValues): string {
   // A bidder's own names may be long, and be asked for hundreds of times.
   let room = URL_LENGTH_MAX
   const url = template.slice(0, LENGTH_KEPT).replace(MACRO, (_macro, name: string, encoding: string | undefined) => {
@@ -32,6 +30,21 @@ export function replaceMacros(template: string, values: MacroValues): string {
   })
   return url.slice(0, LENGTH_KEPT)
 }
+
+/**
+ * Replaces OpenRTB's macros in what is shown, which then knows the price that was paid. What else looks like one is
+ * JavaScript's, and stays.
+ */
+export function replaceInMarkup(markup: string, values: MacroValues): string {
+  if (!markup.includes(MACRO_START)) return markup
+  return markup.replace(MACRO, (macro, name: string, encoding: string | undefined) =>
+    name in values ? encoded(values[name as keyof MacroValues] ?? '', encoding) : macro,
+  )
+}
+
+/** A notice's URL has so many characters at most; one that is longer is cut behind them, and not sent. */
+export const URL_LENGTH_MAX = 8192
+const MACRO_START = '${AUCTION_'
 
 function encoded(value: string, encoding: string | undefined): string {
   const bytes = Buffer.from(value.slice(0, LENGTH_KEPT))
