@@ -52,6 +52,8 @@ export async function logTold(url: string, embedded: boolean, auctions: readonly
 export interface TestSender extends NoticeSender {
   readonly progress: () => NoticeProgress | undefined
   readonly givenUp: readonly string[]
+  /** How often it has looked for what is due. */
+  readonly looks: () => number
 }
 
 /** A sender that may call this machine. Without a clock it looks every 50 ms. */
@@ -59,6 +61,7 @@ export function startSender(url: string, embedded: boolean, now: () => number = 
   const sending = createNoticeSending({ allowPrivate: true, timeoutMs: 5_000 })
   let progress: NoticeProgress | undefined
   const givenUp: string[] = []
+  let looks = 0
   const sender = createNoticeSender({
     store: createNoticeStore({ connectionString: url, embedded }),
     sending,
@@ -66,6 +69,7 @@ export function startSender(url: string, embedded: boolean, now: () => number = 
     pollMs: 50,
     onProgress: (newest) => {
       progress = newest
+      looks += 1
     },
     onGivenUp: (bidderId, notices, reason) => givenUp.push(`${notices} to ${bidderId}: ${reason}`),
   })
@@ -73,6 +77,7 @@ export function startSender(url: string, embedded: boolean, now: () => number = 
     ...sender,
     progress: () => progress,
     givenUp,
+    looks: () => looks,
     async dispose() {
       await sender.dispose()
       await sending.dispose()
