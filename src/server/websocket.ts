@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Origin } from '../graphql/context.ts'
 import type { FrontDoor } from './front-door.ts'
+import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
 import type { Origins } from './origins.ts'
 import { MAX_BODY_BYTES } from './read-body.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
@@ -56,7 +57,8 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (request.url?.split('?')[0] !== GRAPHQL_PATH) refuse(socket, '404 Not Found')
+    if (!asksForWebSocket(request)) ignoreUpgrade(http, request, socket, head)
+    else if (request.url?.split('?')[0] !== GRAPHQL_PATH) refuse(socket, '404 Not Found')
     else if (!origins.isAllowed(request)) refuse(socket, '403 Forbidden')
     else sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
   }
