@@ -6,6 +6,7 @@ import {
   type OptionalValidatorSpec,
   type RequiredValidatorSpec,
 } from 'envalid'
+import { redact } from './redact.ts'
 import { clusterUrl, decimal, ORIGINS, oneOf, SOME_TEXT, url, type ValueKind, wholeNumber } from './value-kinds.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -176,11 +177,3 @@ function toCamelCase(name: string): string {
 type CamelCase<Name extends string> = Name extends `${infer Word}_${infer Rest}`
   ? `${Lowercase<Word>}${Capitalize<CamelCase<Rest>>}`
   : Lowercase<Name>
-
-/** A URL's password must not reach a terminal or a log; what cannot be told apart from one is not shown at all. */
-function redact(value: string): string {
-  const parts = /^(?:(\w+:\/\/[^:/@?]*)(:[^@?]*)?@)?([^@?]*)(\?[^@]*)?$/s.exec(value)
-  if (!parts) return '***'
-  const [, user, password, place = '', query] = parts
-  return `${user === undefined ? '' : `${user}${password ? ':***' : ''}@`}${place}${query ? '?***' : ''}`
-}

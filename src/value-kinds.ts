@@ -42,9 +42,12 @@ export const INSTANT: ValueKind<Date> = {
 /** @param protocols such as `redis:` */
 export function url(...protocols: readonly string[]): ValueKind<string> {
   return {
-    allowed: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-    parse: (text) =>
-      URL.canParse(text) && protocols.some((protocol) => startsWith(text, protocol)) ? text : undefined,
+    allowed: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}, with %40 for @ and %2F for / in a password`,
+    parse: (text) => {
+      const isOne = URL.canParse(text) && protocols.some((protocol) => startsWith(text, protocol))
+      // Behind a slash an @ is what is left of a password that has both, which messages would show as the place.
+      return isOne && !new URL(text).pathname.includes('@') ? text : undefined
+    },
   }
 }
 
