@@ -104,15 +104,20 @@ function collectLater(
   })
 }
 
-/** How long an auction had to wait for its bidders: the slowest answer in time, or tmax where any was late, in milliseconds. */
-export function biddersTime({ responses, tmaxMs }: Pick<Auction, 'responses' | 'tmaxMs'>): number {
+/**
+ * How long an auction had to wait for its bidders, in milliseconds: the slowest answer in time; where any was late tmax, or
+ * as long as it took where its bidders have less.
+ */
+export function biddersTime({ responses, tmaxMs, durationMs }: TimedAuction): number {
   let slowestMs = 0
   for (const { outcome, latencyMs } of responses) {
-    if (outcome === 'TIMED_OUT') return tmaxMs
+    if (outcome === 'TIMED_OUT') return Math.min(tmaxMs, durationMs)
     if (latencyMs !== null && latencyMs > slowestMs) slowestMs = latencyMs
   }
   return slowestMs
 }
+
+type TimedAuction = Pick<Auction, 'responses' | 'tmaxMs' | 'durationMs'>
 
 /**
  * Makes a late answer a timeout. Returns how long the auction waits for this one, in milliseconds: not at all for a bidder

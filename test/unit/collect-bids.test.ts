@@ -134,7 +134,8 @@ describe('biddersTime', () => {
     ['the slowest in time', [bidOf('a', 5, 10), noBid('b', 30.25)], 30.25],
     ['one that was late', [bidOf('a', 5, 10), { ...noBid('b', 170), outcome: 'TIMED_OUT' as const }], 100],
     ['one that never said a thing', [timedOut('a')], 100],
-  ])('should be of %s', (_name, responses, expected) => {
-    expect(biddersTime({ responses, tmaxMs: 100 })).toBe(expected)
+    ['one that had less than tmax', [timedOut('a')], 40, 40],
+  ])('should be of %s', (_name, responses, expected, durationMs = 101) => {
+    expect(biddersTime({ responses, tmaxMs: 100, durationMs })).toBe(expected)
   })
 })
