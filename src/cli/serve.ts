@@ -3,6 +3,7 @@ import { defineCommand } from 'citty'
 import { type App, createApp } from '../composition/app.ts'
 import { parseConfig } from '../config.ts'
 import { createLog, type Logger } from '../log.ts'
+import { mistypedVariables } from '../mistyped-variables.ts'
 import { exampleRequest } from '../server/example-operations.ts'
 import { GRAPHQL_PATH } from '../server/yoga.ts'
 import { runCommand } from './command-error.ts'
@@ -16,6 +17,7 @@ export const serveCommand = defineCommand({
       keepRequestsYoung()
       const config = parseConfig(process.env)
       const log = createLog(config.logLevel)
+      for (const line of mistypedVariables(process.env)) log.warn(line)
       const stopped = stopSignal(log, 'once what is in flight is answered')
       const app = await createApp(config, { env: process.env, log })
       announce(app, log)

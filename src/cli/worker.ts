@@ -8,6 +8,7 @@ import { createDailyArchive } from '../history/archive/daily-archive.ts'
 import { openShipper } from '../history/open-shipper.ts'
 import type { ShipperProgress } from '../history/shipper.ts'
 import { createLog, type Logger } from '../log.ts'
+import { mistypedVariables } from '../mistyped-variables.ts'
 import { openNoticeSender } from '../notices/open-sender.ts'
 import { describeStep } from './archive.ts'
 import { runCommand } from './command-error.ts'
@@ -30,6 +31,7 @@ export const workerCommand = defineCommand({
       }
       await assertMigrated({ connectionString: databaseUrl })
       const log = createLog(logLevel)
+      for (const line of mistypedVariables(process.env)) log.warn(line)
       const stopped = stopSignal(log, 'once the batch under way is written')
       let progress: ShipperProgress | undefined
       const shipper = await openShipper({
