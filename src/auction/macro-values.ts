@@ -25,9 +25,13 @@ export function wonValues(auction: Auction, response: BidderResponse, bid: Bid):
   }
 }
 
-/** A loser is told the price that it should have bid, and not what was paid (4.4.1); one whose bid was none, neither. */
+/**
+ * A loser is told the price that it should have bid: the winner's bid, or the floor. Not what was paid (4.4.1), which at
+ * second price is less and would not have won; one whose bid was none, neither.
+ */
 export function lostValues(auction: Auction, response: BidderResponse, bid: Bid): MacroValues {
-  const minMicros = auction.winner === null ? auction.floorMicros : auction.priceMicros
+  const winning = auction.responses.find(({ outcome }) => outcome === 'WON')
+  const minMicros = winning?.priceMicros ?? auction.floorMicros
   return {
     ...commonValues(auction, bid),
     AUCTION_PRICE: undefined,

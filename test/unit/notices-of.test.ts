@@ -101,8 +101,8 @@ describe('noticesOf', () => {
       'outbid at second price',
       response('a', 'LOST', 900_000),
       response('b', 'WON', 1_000_000),
-      { priceMicros: 910_000 },
-      '102,0.91,,',
+      { auctionType: 'SECOND_PRICE', priceMicros: 910_000 },
+      '102,1.00,,',
     ],
     [
       'under the floor, and sold',
