@@ -33,17 +33,25 @@ export function replaceInUrl(template: string, values: MacroValues): string {
 
 /**
  * Replaces OpenRTB's macros in what is shown, which then knows the price that was paid. What else looks like one is
- * JavaScript's, and stays.
+ * JavaScript's, and stays. Where their values are longer than MARKUP_VALUES_MAX together, those that are left are removed.
  */
 export function replaceInMarkup(markup: string, values: MacroValues): string {
   if (!markup.includes(MACRO_START)) return markup
-  return markup.replace(MACRO, (macro, name: string, encoding: string | undefined) =>
-    name in values ? encoded(values[name as keyof MacroValues] ?? '', encoding) : macro,
-  )
+  // A bidder's own names may be long, and be asked for ten thousand times.
+  let room = MARKUP_VALUES_MAX
+  return markup.replace(MACRO, (macro, name: string, encoding: string | undefined) => {
+    if (!(name in values)) return macro
+    if (room < 0) return ''
+    const value = encoded(values[name as keyof MacroValues] ?? '', encoding)
+    room -= value.length
+    return value
+  })
 }
 
 /** A notice's URL has so many characters at most; one that is longer is cut behind them, and not sent. */
 export const URL_LENGTH_MAX = 8192
+/** So many characters of values come into one markup, and what the last one is longer. */
+export const MARKUP_VALUES_MAX = 65_536
 const MACRO_START = '${AUCTION_'
 
 function encoded(value: string, encoding: string | undefined): string {
