@@ -13,9 +13,12 @@ export function createBlocks(): (list: readonly string[]) => Blocks {
     let blocks = made.get(list)
     if (blocks === undefined) {
       const entries = new Set(list.map((entry) => hostOf(entry)))
+      // Names of bidders may be long, of many parts: what is longer than all entries need not be looked for.
+      let longest = 0
+      for (const { length } of entries) if (length > longest) longest = length
       blocks = {
-        hasDomain: (domain) => hasDomain(entries, domain),
-        hasCategory: (category) => hasCategory(entries, category),
+        hasDomain: (domain) => hasDomain(entries, longest, domain),
+        hasCategory: (category) => hasCategory(entries, longest, category),
       }
       made.set(list, blocks)
     }
@@ -23,24 +26,20 @@ export function createBlocks(): (list: readonly string[]) => Blocks {
   }
 }
 
-function hasDomain(blocks: ReadonlySet<string>, domain: string): boolean {
-  let under = hostOf(domain)
-  for (;;) {
-    if (blocks.has(under)) return true
-    const dot = under.indexOf('.')
-    if (dot === -1) return false
-    under = under.slice(dot + 1)
-  }
+function hasDomain(blocks: ReadonlySet<string>, longest: number, domain: string): boolean {
+  const host = hostOf(domain)
+  if (host.length <= longest && blocks.has(host)) return true
+  let dot = host.indexOf('.', host.length - longest - 1)
+  for (; dot !== -1; dot = host.indexOf('.', dot + 1)) if (blocks.has(host.slice(dot + 1))) return true
+  return false
 }
 
-function hasCategory(blocks: ReadonlySet<string>, category: string): boolean {
-  let over = category.trim().toLowerCase()
-  for (;;) {
-    if (blocks.has(over)) return true
-    const dash = over.lastIndexOf('-')
-    if (dash === -1) return false
-    over = over.slice(0, dash)
-  }
+function hasCategory(blocks: ReadonlySet<string>, longest: number, category: string): boolean {
+  const name = category.trim().toLowerCase()
+  if (name.length <= longest && blocks.has(name)) return true
+  let dash = name.lastIndexOf('-', longest)
+  for (; dash > 0; dash = name.lastIndexOf('-', dash - 1)) if (blocks.has(name.slice(0, dash))) return true
+  return false
 }
 
 /** Bidders write domains as hosts, and some as addresses of pages. */
