@@ -16,6 +16,7 @@ import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
 import { createRedisRateLimiter } from '../rate-limit/redis.ts'
 import type { RateLimiter } from '../rate-limit/types.ts'
 import { createRedis, type RedisConnection } from '../redis/connect.ts'
+import { evictionPolicyOf } from '../redis/eviction.ts'
 import { checkAccepted } from '../redis/refusal.ts'
 import { createMemoryAnswers } from '../sold-once/memory.ts'
 import { createRedisAnswers } from '../sold-once/redis.ts'
@@ -192,7 +193,7 @@ function effectsOfLoss(connection: RedisConnection, { rateLimit, stats }: RedisC
 }
 
 /**
- * Waits a little for Redis, so that the first requests find it. From then on the log says that it was lost and that it is
+ * Waits a little for Redis, so that the first requests find it, and warns of one that does not keep what it is given. From then on the log says that it was lost and that it is
  * back, each once. Returns the function that ends that.
  * @throws RedisRefusedError where it is there and takes no client like this one
  */
@@ -202,6 +203,11 @@ async function waitForRedis(connection: RedisConnection, effects: string, log: L
   let isUp = await connection.whenUp(REDIS_WAIT_MS)
   await checkAccepted(connection)
   if (!isUp) away(`cannot be reached (${connection.lastError()?.message ?? 'no answer'})`)
+  const evicting = await evictionPolicyOf(connection)
+  if (evicting !== undefined) {
+    const loss = 'keys are dropped when it is full, and what they counted is lost'
+    log.warn(`${name} has maxmemory-policy ${evicting}, so that ${loss}: set it to noeviction`)
+  }
   const stopDown = connection.onDown(() => {
     if (isUp) away('was lost')
     isUp = false
