@@ -2,6 +2,7 @@ import type { CatalogData } from '../catalog/data-file.ts'
 import type { Variables } from '../catalog/header-variables.ts'
 import type { Config } from '../config.ts'
 import { type Database, openDatabase, SERVE_COMMAND } from '../db/database.ts'
+import { reasonOf, unusable } from '../db/unavailable.ts'
 import { createDisposer } from '../disposer.ts'
 import { createOperations } from '../graphql/operations.ts'
 import { createSchema } from '../graphql/schema/index.ts'
@@ -142,7 +143,9 @@ function dependencyChecks(
   const checks: DependencyChecks = {
     bidders: () => biddersState(openRtb),
     database: async () => {
-      await database.ping()
+      await database.ping().catch((error: unknown) => {
+        throw unusable(error) ?? new Error(reasonOf(error), { cause: error })
+      })
       return { status: 'up', kind }
     },
     catalog: () => {

@@ -33,7 +33,7 @@ export interface Postgres {
 
 export interface Database extends Postgres {
   readonly prisma: PrismaClient
-  /** Asks the database for an answer. Rejects within 2 s where a server gives none. */
+  /** Asks the database for an answer, and whether its tables are there. Rejects within 2 s where a server gives none. */
   ping(): Promise<void>
 }
 
@@ -79,7 +79,7 @@ export async function openDatabase(config: DatabaseConfig, options: OpenOptions)
   async function ping(): Promise<void> {
     const reason = await problem()
     if (reason !== undefined) throw new DatabaseError('DATABASE_UNREACHABLE', reason)
-    await prisma.$queryRaw`SELECT 1`
+    await prisma.$queryRaw`SELECT id FROM supplies LIMIT 1`
   }
   async function dispose(): Promise<void> {
     // A statement that goes on and on would keep its connection; the embedded database ends both.

@@ -34,6 +34,13 @@ const DISK_FULL_STATE = '53100'
 /** PostgreSQL's own consistency checks, and a file that is missing or cannot be read. */
 const DAMAGE_STATES = /^(XX00[0-2]|58030|58P01)$/
 
+/** PostgreSQL's, of what it has no longer: tables and columns, the role's rights, the role itself or its password. */
+const MISSING: readonly (readonly [states: RegExp, remedy: string])[] = [
+  [/^(42P01|42703|3F000)$/, 'run `auction migrate up`'],
+  [/^42501$/, "GRANT DATABASE_URL's role its rights again"],
+  [/^(28...|3D000)$/, 'correct DATABASE_URL, or what it names'],
+]
+
 /** Errors that node-postgres gives no code. */
 const DRIVER_MESSAGES =
   /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error)/
@@ -57,12 +64,28 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   )
 }
 
+/**
+ * What to say of a database that answers and has no longer what was there at the start, with what it takes to be well
+ * again; undefined of any other error.
+ */
+export function unusable(error: unknown): DatabaseError | undefined {
+  const code = adapterCause(error).originalCode || (codeOf(error) ?? '')
+  const [, remedy] = MISSING.find(([states]) => states.test(code)) ?? []
+  if (remedy === undefined) return undefined
+  const message = `the database cannot be used as it is (${reasonOf(error)}): ${remedy}`
+  return new DatabaseError('DATABASE_UNUSABLE', message, { cause: error })
+}
+
+/** Why the database refuses, on one line: in PostgreSQL's words where it has said something. */
+export function reasonOf(error: unknown): string {
+  return adapterCause(error).originalMessage || messageOf(error)
+}
+
 /** What to say where a database cannot be used at all; the password does not show. */
 export function unreachable(connectionString: string, error: unknown, isEmbedded = false): DatabaseError {
   const { hostname, port, pathname, searchParams } = new URL(connectionString)
   const place = searchParams.get('host') ?? `${hostname}:${port || 5432}`
-  const { originalMessage } = adapterCause(error)
-  const reason = originalMessage || messageOf(error)
+  const reason = reasonOf(error)
   if (isEmbedded) {
     const remedy = DISK_FULL.test(reason) ? "make room on DATA_DIR's disk, then run" : 'run'
     const message = `the embedded database is gone (${reason}), and nothing was changed: ${remedy} the command again`
@@ -77,9 +100,8 @@ export function unreachable(connectionString: string, error: unknown, isEmbedded
  * asked of it; any other error is given back as it is.
  */
 export function explainStorage(error: unknown): unknown {
-  const { originalCode, originalMessage } = adapterCause(error)
-  const code = originalCode || (codeOf(error) ?? '')
-  const reason = originalMessage || messageOf(error)
+  const code = adapterCause(error).originalCode || (codeOf(error) ?? '')
+  const reason = reasonOf(error)
   if (code === DISK_FULL_STATE) {
     const message = `the database's disk is full (${reason}), and nothing was changed: make room there and run the command again`
     return new DatabaseError('DATABASE_UNREACHABLE', message, { cause: error })

@@ -1,3 +1,4 @@
+import { messageOf } from '../db/database-error.ts'
 import { inTime } from '../in-time.ts'
 import type { OverheadWindow } from './own-overhead.ts'
 
@@ -78,7 +79,7 @@ async function stateOf(check: DependencyCheck): Promise<DependencyState | undefi
   try {
     return await inTime(check(), CHECK_TIMEOUT_MS)
   } catch (error) {
-    return { status: 'down', error: error instanceof Error ? error.message : String(error) }
+    return { status: 'down', error: messageOf(error) }
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { embeddedUrl, parseEmbeddedUrl } from '../../src/db/embedded-url.ts'
 import { matchesChecksum } from '../../src/db/migration-files.ts'
-import { isDatabaseUnavailable, unreachable } from '../../src/db/unavailable.ts'
+import { isDatabaseUnavailable, unreachable, unusable } from '../../src/db/unavailable.ts'
 
 function prismaError(code: string, cause?: object): Error {
   return Object.assign(new Error('failed'), { code, meta: { driverAdapterError: { cause } } })
@@ -29,6 +29,28 @@ describe('isDatabaseUnavailable', () => {
     ['what is no error', 'Connection terminated unexpectedly'],
   ])('should not take %s for it', (_what, error) => {
     expect(isDatabaseUnavailable(error)).toBe(false)
+  })
+})
+
+describe('unusable', () => {
+  it.each([
+    ['42P01', 'run `auction migrate up`'],
+    ['42703', 'run `auction migrate up`'],
+    ['42501', "GRANT DATABASE_URL's role its rights again"],
+    ['28P01', 'correct DATABASE_URL, or what it names'],
+    ['28000', 'correct DATABASE_URL, or what it names'],
+    ['3D000', 'correct DATABASE_URL, or what it names'],
+  ])('should say in one line what %s takes to be well again', (state, remedy) => {
+    const message = `the database cannot be used as it is (what PostgreSQL says): ${remedy}`
+    const cause = { kind: 'postgres', originalCode: state, originalMessage: 'what PostgreSQL says' }
+    expect(unusable(prismaError('P2010', cause))).toMatchObject({ code: 'DATABASE_UNUSABLE', message })
+    const ofDriver = Object.assign(new Error('what\nPostgreSQL says'), { code: state })
+    expect(unusable(ofDriver)?.message).toBe(message)
+  })
+
+  it('should have nothing to say of a bug, and of a database that is away', () => {
+    const errors = [prismaError('P2002', { originalCode: '23505' }), prismaError('P1001'), new TypeError('x'), 'x']
+    expect(errors.map(unusable)).toEqual(errors.map(() => undefined))
   })
 })
 

@@ -1,0 +1,57 @@
+import { type Logger, pino } from 'pino'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { parseDataFile } from '../../src/catalog/data-file.ts'
+import { loadCatalog } from '../../src/catalog/load.ts'
+import { type App, createApp } from '../../src/composition/app.ts'
+import { parseConfig } from '../../src/config.ts'
+import { type Database, openDatabase } from '../../src/db/database.ts'
+import { migrateDown, migrateUp, planMigrateDown } from '../../src/db/migrations.ts'
+import { SMALL_CATALOG } from '../support/app.ts'
+import { type PostgresServer, startPostgres } from '../support/postgres-server.ts'
+import { hasPostgres } from '../support/services.ts'
+
+describe.runIf(hasPostgres)('a database that is changed while the service runs', { timeout: 60_000 }, () => {
+  const lines: { level: number; msg: string; err?: object }[] = []
+  const log: Logger = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  let server: PostgresServer
+  let owner: Database
+  let app: App
+
+  beforeAll(async () => {
+    server = await startPostgres()
+    await migrateUp({ connectionString: server.url })
+    owner = await openDatabase({ databaseUrl: server.url, dataDir: '' }, { command: 'auction test' })
+    const data = parseDataFile(JSON.stringify(SMALL_CATALOG), 'catalog')
+    await loadCatalog({ prisma: owner.prisma, data, prune: true })
+    await asOwner('CREATE ROLE app LOGIN', 'GRANT ALL ON ALL TABLES IN SCHEMA public TO app')
+    const env = { PORT: '0', DATABASE_URL: server.url.replace('postgres@', 'app@'), AUCTION_LOG: 'off' }
+    app = await createApp(parseConfig({ ...env, SHUTDOWN_TIMEOUT_MS: '200' }), { log })
+  })
+  afterEach(() => {
+    lines.length = 0
+  })
+  afterAll(async () => {
+    await app?.dispose()
+    await owner?.dispose()
+    await server?.dispose()
+  })
+
+  async function asOwner(...statements: readonly string[]): Promise<void> {
+    for (const statement of statements) await owner.prisma.$executeRawUnsafe(statement)
+  }
+
+  async function readiness() {
+    const response = await fetch(`${app.url}/readyz`)
+    const { status, dependencies } = await response.json()
+    return { httpStatus: response.status, status, database: dependencies.database }
+  }
+
+  it('should be told at /readyz in one line where its tables are gone', async () => {
+    expect(await readiness()).toMatchObject({ httpStatus: 200, status: 'ready' })
+    const names = await planMigrateDown({ connectionString: server.url, to: 'base' })
+    await migrateDown({ connectionString: server.url, names })
+
+    const error = 'the database cannot be used as it is (relation "supplies" does not exist): run `auction migrate up`'
+    expect(await readiness()).toEqual({ httpStatus: 200, status: 'degraded', database: { status: 'down', error } })
+  })
+})
