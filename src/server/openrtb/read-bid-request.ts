@@ -4,18 +4,15 @@ import type { RequestDetails } from '../../bidders/types.ts'
 import { alpha2Of } from '../../catalog/country.ts'
 import type { CatalogSnapshot, SupplySettings } from '../../catalog/types.ts'
 import { toMicros } from '../../money.ts'
-import type { Impression, OpenRtbDevice } from '../../openrtb/types.ts'
+import type { OpenRtbDevice } from '../../openrtb/types.ts'
 import { isIPAddress } from '../../rate-limit/key.ts'
+import { BidRequestError, isDeeperThan, isObject, type Json, optionalObject, text, texts } from './checks.ts'
+import { impressionOf } from './read-impression.ts'
 
 /** A bid request of somebody else's, as the auctions that it asks for: one for each of its impressions. */
 export interface AuctionsWanted {
   readonly id: string
   readonly auctions: readonly { readonly impId: string; readonly request: AuctionRequest }[]
-}
-
-/** A bid request that no auction can be held for; the message says which field, and what it should be. */
-export class BidRequestError extends Error {
-  override readonly name = 'BidRequestError'
 }
 
 /**
@@ -60,17 +57,20 @@ export function readBidRequest(body: Buffer, catalog: CatalogSnapshot): Auctions
 
 /** The most impressions of one request: each is an auction. */
 export const IMPRESSIONS_MAX = 20
+/** Lists and objects within each other: parts go on to bidders, whose parsers have bounds as ours has. */
+const LEVELS_MAX = 64
 /** The currency of all prices. */
 export const CURRENCY = 'USD'
 
-type Json = Readonly<Record<string, unknown>>
-
 function parse(body: Buffer): unknown {
+  let json: unknown
   try {
-    return JSON.parse(body.toString('utf8'))
+    json = JSON.parse(body.toString('utf8'))
   } catch (error) {
     throw new BidRequestError(`The body is not JSON: ${(error as SyntaxError).message}.`)
   }
+  if (isDeeperThan(json, LEVELS_MAX)) throw new BidRequestError(`The body must have ${LEVELS_MAX} levels at most.`)
+  return json
 }
 
 function addressOf(device: Json | undefined): string {
@@ -131,14 +131,6 @@ function supplyOf(
   }
 }
 
-function impressionOf(imp: Json, path: string): Impression | undefined {
-  const banner = optionalObject(imp.banner, `${path}.banner`)
-  const video = optionalObject(imp.video, `${path}.video`)
-  const native = optionalObject(imp.native, `${path}.native`)
-  if (!banner && !video && !native) return undefined
-  return { ...(banner && { banner }), ...(video && { video }), ...(native && { native }) } as Impression
-}
-
 function floorOf({ bidfloor = 0, bidfloorcur = CURRENCY }: Json, path: string): number {
   if (typeof bidfloor !== 'number' || !(bidfloor >= 0) || bidfloor > FLOOR_MAX) {
     throw new BidRequestError(`${path}.bidfloor must be a number from 0 to ${FLOOR_MAX}.`)
@@ -149,26 +141,6 @@ function floorOf({ bidfloor = 0, bidfloorcur = CURRENCY }: Json, path: string): 
 
 /** In units of the currency: no impression costs more, and in millionths it is exact. */
 const FLOOR_MAX = 1_000_000
-
-function text(value: unknown, path: string): string {
-  if (typeof value === 'string' && value.length > 0) return value
-  throw new BidRequestError(`${path} must be a text, and is missing or something else.`)
-}
-
-function texts(value: unknown, path: string): readonly string[] {
-  if (value === undefined) return []
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
-  throw new BidRequestError(`${path} must be a list of texts.`)
-}
-
-function optionalObject(value: unknown, path: string): Json | undefined {
-  if (value === undefined || isObject(value)) return value
-  throw new BidRequestError(`${path} must be an object.`)
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 function toLowerCase(value: string): string {
   return value.toLowerCase()
