@@ -128,6 +128,8 @@ describe('createBidRequests', () => {
     ],
     ['a consent that cannot be read', { regs: { gdpr: 1 }, user: { ...USER, consent: 'yes' } }],
     ['the GDPR as earlier versions say it', { regs: { ext: { gdpr: 1 } }, user: USER }],
+    ['the GDPR as a GPP string says it', { regs: { gpp_sid: [7, 2] }, user: USER }],
+    ['a flag of another type', { regs: { coppa: '1' as never }, user: USER }],
   ])('should tell no bidder who the user is or where exactly, for %s', (_what, details) => {
     const request = detailed({ ...details, device: DEVICE })
     expect(request.device).toEqual({
@@ -140,6 +142,11 @@ describe('createBidRequests', () => {
     const consent = details.user?.consent
     expect(request.user).toEqual(consent === undefined ? {} : { consent })
     expect(request.regs).toEqual(details.regs)
+  })
+
+  it('should not take for a consent what is no text', () => {
+    const user = { ...USER, consent: { id: 'user-1' } as never }
+    expect(detailed({ regs: { gdpr: 1 }, user }).user).toEqual({})
   })
 
   it('should name the user under the GDPR who has consented', () => {

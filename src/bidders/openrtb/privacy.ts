@@ -34,7 +34,7 @@ export function commonGeo(geo: OpenRtbGeo): OpenRtbGeo {
 export function anonymousUser({ consent, ext }: OpenRtbUser): OpenRtbUser {
   const extConsent = (ext as { readonly consent?: unknown } | null | undefined)?.consent
   return {
-    ...(consent !== undefined && { consent }),
+    ...(typeof consent === 'string' && { consent }),
     ...(typeof extConsent === 'string' && { ext: { consent: extConsent } }),
   }
 }
