@@ -3,7 +3,7 @@ import { countryProblem } from './country.ts'
 import { fields, objectOf, text, trueOrFalse, wholeNumber, wrongKind } from './data-file-checks.ts'
 import { quote } from './data-file-problems.ts'
 import type { Fail, Node } from './data-file-tree.ts'
-import { hasBrokenVariable, type Variables, variablesIn, withVariables } from './header-variables.ts'
+import { HEADER_VALUE, hasBrokenVariable, type Variables, variablesIn, withVariables } from './header-variables.ts'
 import type { BidderHttp } from './types.ts'
 
 export interface BidderEntry {
@@ -98,8 +98,6 @@ function readHeader(node: Node, fail: Fail, variables: Variables): string {
 
 /** RFC 9110, 5.1. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-/** RFC 9110, 5.5, without what is not ASCII. */
-const HEADER_VALUE = /^[!-~](?:[\t -~]*[!-~])?$/
 /** Those of one connection alone, and those that say what a body is or may be. */
 const NOT_YOURS: ReadonlySet<string> = new Set([
   'accept-encoding',

@@ -17,4 +17,6 @@ export function hasBrokenVariable(value: string): boolean {
   return value.replaceAll(VARIABLE, '').includes('${')
 }
 
+/** What may be sent as a header's value (RFC 9110, 5.5), without what is not ASCII. */
+export const HEADER_VALUE = /^[!-~](?:[\t -~]*[!-~])?$/
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g

@@ -148,6 +148,17 @@ describe('createOpenRtbBidders', () => {
     expect(server.requests).toBe(0)
   })
 
+  it('should ask nobody whose headers have a variable that cannot be sent, and not say what it is', async () => {
+    const server = await start(() => {})
+    const { ask, notConfigured } = open({ env: { TOKEN: 's3cret\r\nx-more: 1', OTHER: 's3cret\n' } })
+    const headers = { authorization: 'Bearer ${TOKEN}', 'x-key': '${OTHER}' }
+    expect(await ask(bidderAt(server.url, { headers }))).toMatchObject({ outcome: 'SKIPPED', reason: 'NOT_CONFIGURED' })
+    expect(notConfigured).toEqual([
+      'acme: its headers authorization, x-key cannot be sent as their variables are: set these to printable ASCII, without line breaks, and start again',
+    ])
+    expect(server.requests).toBe(0)
+  })
+
   it.each(['not a url', 'ftp://bidder.example/'])('should ask nobody at %s', async (endpoint) => {
     const { ask, notConfigured } = open()
     expect(await ask(bidderAt(endpoint))).toMatchObject({ outcome: 'SKIPPED', reason: 'NOT_CONFIGURED' })

@@ -22,7 +22,7 @@ export interface OpenRtbBidders extends BidderClient {
 export interface OpenRtbStatus {
   /** By id, of bidders that were asked. */
   readonly bidders: ReadonlyMap<string, EndpointStatus>
-  /** Bidders that cannot be asked, by ids: a variable that their headers name is not set, or their endpoint is no URL. */
+  /** Bidders that cannot be asked, by ids: variables that their headers name are not set or cannot be sent, or their endpoint is no URL. */
   readonly notConfigured: readonly string[]
 }
 
@@ -97,10 +97,7 @@ export function createOpenRtbBidders(options: OpenRtbOptions): OpenRtbBidders {
   function open(bidder: Bidder & { readonly http: BidderHttp }): Endpoint | undefined {
     const { id, http } = bidder
     const resolved = resolveHeaders(http, env)
-    if ('missing' in resolved) {
-      const variables = resolved.missing.join(', ')
-      return leave(id, http, `its headers name ${variables}, which is not set: set it and start again`)
-    }
+    if ('problem' in resolved) return leave(id, http, resolved.problem)
     // The catalogue's loader has seen to it; SQL by hand has not.
     if (!isHttpUrl(http.endpoint)) return leave(id, http, 'its endpoint is no URL of http or https: load it anew')
     ownDelay ??= createOwnDelay(now)
