@@ -20,6 +20,7 @@ import { createAuctionEndpoint } from '../server/openrtb/auction-endpoint.ts'
 import { createOrigins } from '../server/origins.ts'
 import { createOwnOverhead } from '../server/own-overhead.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
+import { createUnexpectedLog } from '../server/unexpected.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
 import { createYogaServer } from '../server/yoga.ts'
 import { biddersState } from './bidders.ts'
@@ -72,7 +73,7 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
       }),
     })
     const schema = createSchema()
-    const onUnexpected = (error: unknown) => log.error({ err: error }, 'unexpected error')
+    const onUnexpected = createUnexpectedLog({ log, now: () => performance.now() })
     const operations = createOperations({ schema, onUnexpected })
     const frontDoor = createFrontDoor({
       operations,

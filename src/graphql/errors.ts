@@ -1,6 +1,6 @@
 import { PothosValidationError } from '@pothos/core'
 import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
-import { isDatabaseUnavailable } from '../db/unavailable.ts'
+import { isDatabaseUnavailable, unusable } from '../db/unavailable.ts'
 import { Prisma } from '../generated/prisma/client.ts'
 import { ArchiveError } from '../history/archive/archive-error.ts'
 import { HistoryError } from '../history/types.ts'
@@ -85,7 +85,8 @@ export function noSuchSupply(supplyId: string): string {
 
 /**
  * The one place that decides what a caller is told of an error: expected ones carry a code; anything else is a bug,
- * reported through `onUnexpected` and told as INTERNAL_SERVER_ERROR without its message.
+ * reported through `onUnexpected` and told as INTERNAL_SERVER_ERROR without its message. A database that has no longer what
+ * it had is reported as well, as the DatabaseError that says what it takes, and told as one that is away.
  */
 export function toClientError(error: unknown, onUnexpected: (error: unknown) => void): GraphQLError {
   const { cause, path } = unwrap(error)
@@ -102,7 +103,9 @@ export function toClientError(error: unknown, onUnexpected: (error: unknown) => 
       extensions: { code: 'ARCHIVE_UNAVAILABLE', http: { status: 503 } },
     })
   }
-  if (cause instanceof StatsUnavailableError || isDatabaseUnavailable(cause)) {
+  const missing = unusable(cause)
+  if (missing) onUnexpected(missing)
+  if (cause instanceof StatsUnavailableError || missing || isDatabaseUnavailable(cause)) {
     const [code, what] =
       cause instanceof StatsUnavailableError ? [cause.code, 'statistics'] : ['DATABASE_UNAVAILABLE', 'database']
     return new GraphQLError(`The ${what} cannot be reached just now: try again later. Auctions go on.`, {
