@@ -26,6 +26,16 @@ export function badRequest(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } })
 }
 
+/**
+ * A query's hash without its text, as Apollo's clients send it first: told so, with the very message, code and status of
+ * Apollo Server, they send the text, and no hash again.
+ */
+export function persistedQueryNotSupported(): GraphQLError {
+  return new GraphQLError('PersistedQueryNotSupported', {
+    extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED', http: { status: 200 } },
+  })
+}
+
 /** A document with no operation of the name given, or with several and no name. */
 export function operationUnknown(): GraphQLError {
   return new GraphQLError('Could not determine what operation to execute.', {

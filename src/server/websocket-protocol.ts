@@ -7,7 +7,8 @@ import {
 } from 'graphql'
 import { type Context, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import type { Origin } from '../graphql/context.ts'
-import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
+import { operationUnknown, persistedQueryNotSupported, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
+import { hasHashAlone } from '../graphql/parameters.ts'
 import type { FrontDoor } from './front-door.ts'
 import { formatError, formatResult } from './json-response.ts'
 import { createSharedJson } from './shared-json.ts'
@@ -51,6 +52,7 @@ export function createWebSocketProtocol({
     subscribe: frontDoor.subscribe,
     onPing: ({ extra }, payload) => extra.pong(payload),
     onSubscribe: async (connection, id, payload) => {
+      if (hasHashAlone(payload)) return [persistedQueryNotSupported()]
       const args = await toExecutionArgs(payload, connection.extra.origin)
       return 'document' in args && isSubscription(args) ? limitSubscriptions(connection, id, args) : args
     },

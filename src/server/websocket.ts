@@ -5,6 +5,7 @@ import { CloseCode, handleProtocols } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Origin } from '../graphql/context.ts'
+import { hasHashAlone, isObject } from '../graphql/parameters.ts'
 import type { FrontDoor } from './front-door.ts'
 import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
 import type { Origins } from './origins.ts'
@@ -89,6 +90,8 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
         const message = parseJson(String(data))
         if (isServerMessage(message)) return close(CloseCode.BadRequest, 'Invalid message received')
         if (fastLane(message, extra.connection, receivedAt)) return
+        // It closes the connection where there is no text at all, rather than to ask what is to be answered.
+        if (isObject(message) && isObject(message.payload) && hasHashAlone(message.payload)) message.payload.query = ''
         // It takes a message that was parsed before, though its types know of text alone.
         toProtocol(message as string).catch((error) => {
           onUnexpected(error)

@@ -6,7 +6,8 @@ import type { GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { GraphQLContext } from '../graphql/context.ts'
-import { toClientError } from '../graphql/errors.ts'
+import { persistedQueryNotSupported, toClientError } from '../graphql/errors.ts'
+import { hasHashAlone } from '../graphql/parameters.ts'
 import type { FrontDoor } from './front-door.ts'
 import { refuseQuery, useCodedRefusals } from './refusals.ts'
 
@@ -63,7 +64,10 @@ interface NodeContext {
 /** Executes through the front door, as the lanes do. */
 function useFrontDoor({ turnToRead, execute, subscribe }: FrontDoor): Plugin {
   return {
-    onParams: () => turnToRead(),
+    onParams: ({ params }) => {
+      if (hasHashAlone(params)) throw persistedQueryNotSupported()
+      return turnToRead()
+    },
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
     onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
   }
