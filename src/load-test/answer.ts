@@ -40,6 +40,7 @@ function biddersTime(responses: readonly AnsweredResponse[], tmaxMs: number): nu
   let slowestMs = 0
   for (const { outcome, latencyMs } of responses) {
     if (outcome === 'TIMED_OUT') return tmaxMs
+    if (outcome === 'SKIPPED') continue
     if (latencyMs === null) return undefined
     if (latencyMs > slowestMs) slowestMs = latencyMs
   }

@@ -20,6 +20,11 @@ describe('an answer', () => {
     expect(readResult(result, 200)).toEqual({ resultType: 'Auction', responses, biddersMs: 200 })
   })
 
+  it('should take no time for a bidder that was not asked', () => {
+    const result = auction({ outcome: 'SKIPPED', latencyMs: null }, { outcome: 'WON', latencyMs: 12.5 })
+    expect(readResult(result, 200)).toMatchObject({ biddersMs: 12.5 })
+  })
+
   it('should not guess a time that a bidder does not tell', () => {
     const result = auction({ outcome: 'WON', latencyMs: null })
     const { responses } = result.data.runAuction
