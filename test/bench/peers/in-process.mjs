@@ -18,6 +18,8 @@ const { createFrontDoor } = await import(`${DIST}server/front-door.js`)
 const { createGraphiQL } = await import(`${DIST}server/graphiql.js`)
 /** @type {typeof import('../../../src/server/http.ts')} */
 const { createHttpServer } = await import(`${DIST}server/http.js`)
+/** @type {typeof import('../../../src/server/origins.ts')} */
+const { createOrigins } = await import(`${DIST}server/origins.js`)
 /** @type {typeof import('../../../src/server/yoga.ts')} */
 const { createYogaServer } = await import(`${DIST}server/yoga.js`)
 
@@ -32,7 +34,11 @@ const fastLane = createFastLane({ frontDoor, onUnexpected })
 const health = /** @type {import('../../../src/server/health.ts').Health} */ ({})
 /** Nobody asks it here. */
 const auctionEndpoint = () => {}
-createHttpServer({ yoga, fastLane, graphiql: createGraphiQL(services), auctionEndpoint, health }).listen(
-  config.port,
-  config.host,
-)
+createHttpServer({
+  yoga,
+  fastLane,
+  graphiql: createGraphiQL(services),
+  auctionEndpoint,
+  health,
+  origins: createOrigins([]),
+}).listen(config.port, config.host)
