@@ -42,6 +42,18 @@ export function dataFile(count) {
   })
 }
 
+/**
+ * The text of a data file whose supplies all sell to the same bidders over HTTP.
+ * @param {number} count
+ * @param {readonly string[]} endpoints one of each bidder
+ */
+export function httpDataFile(count, endpoints) {
+  const bidders = Object.fromEntries(endpoints.map((endpoint, index) => [usBidder(index), { country: 'US', endpoint }]))
+  const ids = Object.keys(bidders)
+  const supplies = Object.fromEntries(Array.from({ length: count }, (_, index) => [supplyId(index), ids]))
+  return JSON.stringify({ supplies, bidders })
+}
+
 /** @param {number} index */
 function biddersOf(index) {
   return [

@@ -13,9 +13,19 @@ const FLAGS = [...SERVE_FLAGS, '--no-allocation-site-pretenuring']
  * @param {string} module
  * @param {readonly string[]} [flags] Node's own options
  */
-export function forkOnLoaderCpu(module, flags = []) {
+export function forkOnLoaderCpu(module, flags) {
+  return forkOn(LOADER_CPU, module, flags)
+}
+
+/**
+ * The same on any processor.
+ * @param {number} cpu
+ * @param {string} module
+ * @param {readonly string[]} [flags]
+ */
+export function forkOn(cpu, module, flags = []) {
   const file = fileURLToPath(new URL(module, import.meta.url))
-  const [command, ...args] = pinned(LOADER_CPU, process.execPath, [...flags, file])
+  const [command, ...args] = pinned(cpu, process.execPath, [...flags, file])
   return spawnTied(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 

@@ -6,7 +6,18 @@ import { startLoader } from './load.mjs'
 import { fixed, table } from './numbers.mjs'
 import { LOADER_CPU, PINNED, SERVER_CPU } from './server.mjs'
 
-const SECTIONS = ['http', 'websocket', 'redis', 'log', 'catalog', 'subscribers', 'overhead', 'heap', 'limiter']
+const SECTIONS = [
+  'http',
+  'websocket',
+  'redis',
+  'log',
+  'catalog',
+  'subscribers',
+  'overhead',
+  'bidders',
+  'heap',
+  'limiter',
+]
 const SIGNALS = ['SIGINT', 'SIGTERM']
 const RESULTS = new URL('results.md', import.meta.url)
 const USAGE = `Usage: node test/bench/run.mjs [--rounds N] [--seconds S] [--only ${SECTIONS.join(',')}]
@@ -38,10 +49,9 @@ for (const name of options.only) {
   goals.push(...sectionGoals)
   console.log(`\n## ${section.title}\n\n${lines.join('\n\n')}`)
 }
-const text = `${[...heading(), '## Goals', goalsTable(), ...report].join('\n\n')}\n`
 console.log(`\n## Goals\n\n${goalsTable()}`)
 if (options.write) {
-  writeFileSync(RESULTS, text)
+  writeFileSync(RESULTS, `${[...heading(), '## Goals', goalsTable(), ...report].join('\n\n')}\n`)
   console.error('\nWrote test/bench/results.md')
 }
 
