@@ -129,7 +129,7 @@ function countAuction(
   add(counters, `${supplyId} country ${country}`)
   for (const { bidderId, outcome, price } of responses) {
     add(counters, `${supplyId} ${bidderId} ${outcome}`)
-    if (outcome === 'WON') add(counters, `${supplyId} ${bidderId} revenue`, Math.round((price ?? 0) * 100))
+    if (outcome === 'WON') add(counters, `${supplyId} ${bidderId} revenue`, Math.round((price ?? 0) * 1e6))
   }
 }
 

@@ -1,6 +1,6 @@
 import { execute, openWebSocket } from './graphql.ts'
 
-/** Counters by name, such as `supply1 bidder1 WON`, in whole numbers; revenue in cents. */
+/** Counters by name, such as `supply1 bidder1 WON`, in whole numbers; revenue in millionths. */
 export type Counters = Map<string, number>
 
 /** Everything that the service has counted, in the same form, from its `stats` query. */
@@ -34,7 +34,7 @@ export async function readCounters(graphqlUrl: string): Promise<Counters> {
     for (const { bidderId, wins, losses, noBids, timeouts, errors, skipped, totalRevenue } of bidders) {
       const counts = { WON: wins, LOST: losses, NO_BID: noBids, TIMED_OUT: timeouts, ERROR: errors, SKIPPED: skipped }
       for (const [outcome, count] of Object.entries(counts)) add(counters, `${supplyId} ${bidderId} ${outcome}`, count)
-      add(counters, `${supplyId} ${bidderId} revenue`, Math.round(totalRevenue * 100))
+      add(counters, `${supplyId} ${bidderId} revenue`, Math.round(totalRevenue * 1e6))
     }
   }
   for (const [name, count] of counters) if (count === 0) counters.delete(name)

@@ -19,7 +19,7 @@ const BIDDERS = { acme: { country: 'US' }, bolt: { country: 'US' }, crux: { coun
 /** A catalogue in the data file's format. */
 export interface DataFile {
   readonly supplies: Readonly<Record<string, readonly string[]>>
-  readonly bidders: Readonly<Record<string, { readonly country: string }>>
+  readonly bidders: Readonly<Record<string, { readonly country: string; readonly endpoint?: string }>>
 }
 
 export const DATA: DataFile = {
