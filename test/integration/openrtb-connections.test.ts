@@ -100,4 +100,24 @@ describe('createAddresses', () => {
     lookup.mockResolvedValueOnce([...at('192.0.2.1'), ...at('192.0.2.2')])
     expect(await addresses.renew()).toBe(false)
   })
+
+  it('should go on with what was known where the resolver says nothing', async () => {
+    let nowMs = 0
+    const lookup = vi.fn<() => Promise<LookupAddress[]>>().mockResolvedValueOnce(at('192.0.2.1'))
+    const addresses = createAddresses({ hostname: 'bidder.test', now: () => nowMs, lookup })
+    const look = () =>
+      new Promise((resolve) => addresses.lookup('bidder.test', { all: true }, (...answer) => resolve(answer)))
+    await look()
+    nowMs = 60_000
+    let answer = (_addresses: LookupAddress[]) => {}
+    lookup.mockReturnValueOnce(new Promise((resolve) => (answer = resolve)))
+    expect(await look()).toEqual([null, at('192.0.2.1')])
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    expect(await look()).toEqual([null, at('192.0.2.1')])
+    expect(timers).not.toHaveBeenCalled()
+    timers.mockRestore()
+    answer(at('192.0.2.2'))
+    await vi.waitFor(async () => expect(await look()).toEqual([null, at('192.0.2.2')]))
+    expect(lookup).toHaveBeenCalledTimes(2)
+  })
 })

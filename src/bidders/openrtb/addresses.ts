@@ -1,4 +1,5 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
+import { inTime } from '../../in-time.ts'
 
 /** What a host's name stands for, looked up once for all connections that are made meanwhile. */
 export interface Addresses {
@@ -60,10 +61,15 @@ export function createAddresses({ hostname, now, lookup = lookupAll }: Addresses
     const hasJustFailed = failure !== undefined && nowMs - failedAtMs < FAILED_MS
     try {
       if (hasJustFailed) throw failure
-      return await look()
+      return await (known === undefined ? look() : inTime(look(), LOOK_AGAIN_MS))
     } catch (error) {
-      if (known !== undefined) return known
-      throw error
+      if (known === undefined) throw error
+      // A resolver that says nothing stands for one that fails: nobody waits for it again before that is over.
+      if (!hasJustFailed) {
+        failure = error as NodeJS.ErrnoException
+        failedAtMs = now()
+      }
+      return known
     }
   }
 
@@ -106,3 +112,5 @@ function lookupAll(hostname: string): Promise<LookupAddress[]> {
 /** How long addresses are used for new connections without a new look, in milliseconds; and for how long a failure stands. */
 const FRESH_MS = 60_000
 const FAILED_MS = 1000
+/** How long a connection waits for a new look where addresses are known, in milliseconds: resolvers that are away take 10 s. */
+const LOOK_AGAIN_MS = 50
