@@ -1,7 +1,8 @@
 import { KEPT_MS, type KeyedSale } from './types.ts'
 
-/** The most answers that wait to be kept; beyond it the oldest is forgotten. */
+/** The most answers that wait to be kept, and characters of them, two bytes each: beyond it the oldest are forgotten. */
 export const DEFERRED_MAX = 10_000
+export const DEFERRED_CHARACTERS_MAX = 32 * 2 ** 20
 /** How often answers that wait are tried again, in milliseconds. */
 export const RETRY_INTERVAL_MS = 250
 /** How many of them at once. */
@@ -33,8 +34,14 @@ export function createDeferredAnswers({
   readonly now: () => number
 }): DeferredAnswers {
   const deferred = new Map<string, Deferred & { readonly until: number }>()
+  let characters = 0
   let timer: NodeJS.Timeout | undefined
   let isDisposed = false
+
+  function forget(name: string): void {
+    characters -= deferred.get(name)?.answer.length ?? 0
+    deferred.delete(name)
+  }
 
   function schedule(): void {
     if (deferred.size > 0 && !isDisposed) timer ??= setTimeout(retry, RETRY_INTERVAL_MS).unref()
@@ -47,9 +54,10 @@ export function createDeferredAnswers({
           const { sale, answer, until } = each
           const isDone = until <= now() || (await send(sale, answer).then(isTrue, isFalse))
           if (deferred.get(sale.name) !== each) return
-          deferred.delete(sale.name)
+          if (isDone) return forget(sale.name)
           // What Redis refuses has the others tried first.
-          if (!isDone) deferred.set(sale.name, each)
+          deferred.delete(sale.name)
+          deferred.set(sale.name, each)
         }),
       )
     }
@@ -60,9 +68,13 @@ export function createDeferredAnswers({
   return {
     find: (name) => deferred.get(name),
     add(sale, answer) {
-      const [oldest] = deferred.keys()
-      if (oldest !== undefined && deferred.size >= DEFERRED_MAX) deferred.delete(oldest)
+      forget(sale.name)
       deferred.set(sale.name, { sale, answer, until: now() + KEPT_MS })
+      characters += answer.length
+      for (const oldest of deferred.keys()) {
+        if (deferred.size <= DEFERRED_MAX && characters <= DEFERRED_CHARACTERS_MAX) break
+        forget(oldest)
+      }
       schedule()
     },
     dispose() {
