@@ -8,6 +8,7 @@ import { type Conduct, type HttpBidder, startHttpBidder } from '../support/http-
 import { type Instance, type LogLine, startInstance } from '../support/instance.ts'
 import { type LoadResult, runLoad } from '../support/load.ts'
 import { measureMemory } from '../support/memory.ts'
+import { makeMigratedDataDir } from '../support/migrated-data-dir.ts'
 import { connectedClients } from '../support/sockets.ts'
 import { add, type Counters, readCounters } from '../support/statistics.ts'
 import { createTestBed, loadData } from '../support/topology.ts'
@@ -50,6 +51,7 @@ describe('eight bidders over HTTP, of which one hangs, one resets and one answer
     for (const [id, conduct] of Object.entries(CONDUCTS)) bidders.set(id, await bed.own(startHttpBidder(conduct)))
     const folder = await mkdtemp(join(tmpdir(), 'auction-bidders-'))
     await bed.own({ dispose: () => rm(folder, { recursive: true, force: true }) })
+    await makeMigratedDataDir(join(folder, 'data'))
     const env = {
       DATA_DIR: join(folder, 'data'),
       AUCTION_LOG: 'off',
