@@ -199,6 +199,7 @@ describe('HTTP', () => {
           givenUp: 0,
           strays: 0,
         },
+        notices: expect.objectContaining({ status: 'up' }),
       },
       latency: {
         ownOverheadMs: {
