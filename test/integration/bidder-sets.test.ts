@@ -124,7 +124,11 @@ describe.each(STORES)('sets of bidders in $store', ({ store: name, open, availab
     'should leave rows as they are when it is migrated, and give them their bidders back',
     async () => {
       const target = { connectionString: store.url }
-      const auctions = randomAuctions(200, { from: TODAY })
+      // What was not asked, and reasons, came later than sets.
+      const auctions = randomAuctions(200, { from: TODAY }).map((auction) => ({
+        ...auction,
+        responses: auction.responses.filter(({ outcome, reason }) => outcome !== 'SKIPPED' && reason === undefined),
+      }))
       await openLog().write(batchOf('1', auctions))
       const events = `SELECT count(*)::int AS events, count(bidder_id)::int AS ofBidders FROM auction_events`
       const before = await rows(events)
