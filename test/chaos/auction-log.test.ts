@@ -17,7 +17,8 @@ import {
 
 const KILLS = 20
 const NODE_KILLS = 9
-const OUTAGE_MS = 60_000
+/** CHAOS_OUTAGE_MS=60000 takes 40 s longer. */
+const OUTAGE_MS = Number(process.env.CHAOS_OUTAGE_MS ?? 20_000)
 const AGREES = 'Counters, the auction log and the statistics of hours agree.\n'
 
 describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances and two workers under load', () => {
@@ -83,7 +84,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
     await expectAgreement(env, instances, load)
   })
 
-  it('should agree with the counters after PostgreSQL was away for a minute, and Redis killed three times', async () => {
+  it('should agree with the counters after PostgreSQL was away for a while, and Redis killed three times', async () => {
     const redis = await startDurable()
     const { postgres, env, instances, load } = await open(redis)
     await load.more(500)

@@ -15,7 +15,7 @@ import { createTestBed, loadData } from '../support/topology.ts'
 
 /** How many auctions; where it is not set, as many as fit into DURATION_MS. */
 const AUCTIONS = Number(process.env.CHAOS_AUCTIONS ?? 0)
-const DURATION_MS = 40_000
+const DURATION_MS = 20_000
 const THIRDS = 3
 /** Few beside REQUESTS_TO_OPEN_MAX: so many are under way when a circuit opens. */
 const CONCURRENCY = 16

@@ -10,8 +10,8 @@ import { startRedis } from '../support/redis.ts'
 import { hasPostgres, hasRedis } from '../support/services.ts'
 import { createDatabase, createTestBed, prepareDatabase } from '../support/topology.ts'
 
-/** NOTICE_TEST_AUCTIONS=10000 takes a minute longer. */
-const AUCTIONS = Number(process.env.NOTICE_TEST_AUCTIONS ?? 2_000)
+/** NOTICE_TEST_AUCTIONS=10000 takes more than a minute longer. */
+const AUCTIONS = Number(process.env.NOTICE_TEST_AUCTIONS ?? 1_000)
 const CONFIRM = `mutation ($auctionId: ID!) {
   confirmImpression(auctionId: $auctionId) {
     __typename

@@ -165,10 +165,8 @@ describe('a bidder over HTTP', () => {
   it.each<[string, string, ReasonName]>([
     ['nobody listens', 'http://127.0.0.1:1/', 'CONNECTION_FAILED'],
     ['its name stands for nothing', 'http://bidder.invalid/', 'DNS_FAILED'],
-    ['a header cannot be sent', 'http://127.0.0.1:1/', 'CONNECTION_FAILED'],
-  ])('should fail where %s', async (what, url, expected) => {
-    const headers = what.includes('header') ? { 'x-bad': 'a\r\nb: c' } : {}
-    const answer = await bidders.ask(bidderAt(url, { headers }), 3000)
+  ])('should fail where %s', async (_what, url, expected) => {
+    const answer = await bidders.ask(bidderAt(url), 3000)
     expect(answer).toMatchObject({ outcome: 'ERROR', reason: expected })
   })
 
