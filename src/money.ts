@@ -16,6 +16,8 @@ export function formatMicros(micros: number): string {
   return toUnits(micros).toFixed(DECIMALS).replace(SPARE_ZEROS, '')
 }
 
+/** Of all prices, ISO 4217. */
+export const CURRENCY = 'USD'
 export const MICROS_PER_CENT = 10_000
 const MICROS_PER_UNIT = 1_000_000
 const DECIMALS = 6

@@ -1,5 +1,6 @@
 import type { Bid, BidderClient, BidderResponse, BidRequest } from '../bidders/types.ts'
 import type { Bidder, SupplySettings } from '../catalog/types.ts'
+import { roundToHundredths } from '../hundredths.ts'
 import { chanceOf } from '../random.ts'
 import { chooseWinner } from './choose-winner.ts'
 import { collectBids } from './collect-bids.ts'
@@ -86,8 +87,4 @@ function decide(
 function withPricePaid(bid: Bid, winning: BidderResponse, auction: Auction): Bid {
   const markup = replaceInMarkup(bid.creative.markup, wonValues(auction, winning, bid))
   return { ...bid, creative: { ...bid.creative, markup } }
-}
-
-function roundToHundredths(ms: number): number {
-  return Math.round(ms * 100) / 100
 }

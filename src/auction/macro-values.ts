@@ -1,7 +1,7 @@
-import { CURRENCY, IMPRESSION_ID } from '../bidders/openrtb/supply-part.ts'
+import { IMPRESSION_ID } from '../bidders/openrtb/supply-part.ts'
 import { REASONS, type Reason } from '../bidders/reasons.ts'
 import type { Bid, BidderResponse } from '../bidders/types.ts'
-import { formatMicros } from '../money.ts'
+import { CURRENCY, formatMicros } from '../money.ts'
 import type { MacroValues } from './macros.ts'
 import type { Auction } from './types.ts'
 

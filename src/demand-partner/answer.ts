@@ -1,3 +1,4 @@
+import { CURRENCY } from '../money.ts'
 import type { OpenRtbBid, OpenRtbBidRequest, OpenRtbBidResponse, OpenRtbImp } from '../openrtb/types.ts'
 import type { Random } from '../random.ts'
 
@@ -31,7 +32,7 @@ export function bidOn(
     return offered < (imp.bidfloor ?? 0) ? [] : [bidFor(imp, offered, name, notices)]
   })
   if (bid.length === 0) return undefined
-  return { id: request.id, cur: 'USD', seatbid: [{ seat: name, bid }] }
+  return { id: request.id, cur: CURRENCY, seatbid: [{ seat: name, bid }] }
 }
 
 /** Bids are in thousandths, as partners have them. */

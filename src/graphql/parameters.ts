@@ -1,3 +1,4 @@
+import { isObject } from '../is-object.ts'
 import type { Variables } from './operations.ts'
 
 /** The parameters of a GraphQL request, as every transport brings them. */
@@ -19,11 +20,6 @@ export function hasParameters(value: unknown): value is Parameters {
 /** Whether parameters have a query's hash in its place, as the first request of Apollo's persisted queries has. */
 export function hasHashAlone(value: unknown): boolean {
   return isObject(value) && !value.query && isObject(value.extensions) && isObject(value.extensions.persistedQuery)
-}
-
-/** Whether a value, parsed from JSON, is an object. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isObjectOrNone(value: unknown): boolean {

@@ -11,8 +11,8 @@ import {
   type VariableDefinitionNode,
   valueFromASTUntyped,
 } from 'graphql'
+import { isObject } from '../is-object.ts'
 import type { Variables } from './operations.ts'
-import { isObject } from './parameters.ts'
 
 /**
  * Makes the function that fills in what an input object leaves out where its field is non-null and has a default:

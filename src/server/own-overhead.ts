@@ -1,5 +1,6 @@
 import { createHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { GraphQLContext } from '../graphql/context.ts'
+import { roundToHundredths } from '../hundredths.ts'
 
 /** How long the service itself takes, measured all the time. */
 export interface OwnOverhead {
@@ -49,7 +50,8 @@ export function createOwnOverhead(): OwnOverhead {
 
   function readWindow(): OverheadWindow {
     const ownMs = (percentile: number) => (own.count === 0 ? 0 : own.percentile(percentile) / US_PER_MS)
-    const delayMs = (ns: number) => (loop.count === 0 ? 0 : toHundredths(Math.max(0, ns / NS_PER_MS - RESOLUTION_MS)))
+    const delayMs = (ns: number) =>
+      loop.count === 0 ? 0 : roundToHundredths(Math.max(0, ns / NS_PER_MS - RESOLUTION_MS))
     return {
       ownOverheadMs: { count: own.count, p50: ownMs(50), p99: ownMs(99), p999: ownMs(99.9) },
       eventLoopDelayMs: {
@@ -59,10 +61,6 @@ export function createOwnOverhead(): OwnOverhead {
       },
     }
   }
-}
-
-function toHundredths(ms: number): number {
-  return Math.round(ms * 100) / 100
 }
 
 export const WINDOW_MS = 5000

@@ -1,5 +1,6 @@
 import type { Variables } from '../graphql/operations.ts'
-import { hasParameters, isObject, type Parameters } from '../graphql/parameters.ts'
+import { hasParameters, type Parameters } from '../graphql/parameters.ts'
+import { isObject } from '../is-object.ts'
 
 /**
  * Makes the function that reads the parameters of a request's JSON body; undefined where they are not well formed.

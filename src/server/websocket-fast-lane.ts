@@ -1,7 +1,8 @@
 import type { ExecutionResult } from 'graphql'
 import { CloseCode, type Context } from 'graphql-ws'
 import type { GraphQLContext, Origin } from '../graphql/context.ts'
-import { hasParameters, isObject } from '../graphql/parameters.ts'
+import { hasParameters } from '../graphql/parameters.ts'
+import { isObject } from '../is-object.ts'
 import type { FrontDoor } from './front-door.ts'
 import { encodeResult, UNEXPECTED_BODY } from './json-response.ts'
 

@@ -1,3 +1,5 @@
+import { isObject } from '../../is-object.ts'
+import { toMicros } from '../../money.ts'
 import type { ReasonName } from '../reasons.ts'
 import type { Bid, BidRequest, Creative } from '../types.ts'
 import type { Blocks } from './blocks.ts'
@@ -25,7 +27,7 @@ export function checkBid(
   const { id, impid, price, adm } = value
   if (!isText(id, NAME_LENGTH_MAX) || id === '') return 'INVALID_RESPONSE'
   if (impid !== IMPRESSION_ID) return 'WRONG_IMPRESSION_ID'
-  const priceMicros = toMicros(price)
+  const priceMicros = priceOf(price)
   if (priceMicros === undefined) return 'INVALID_PRICE'
   if (adm === undefined || adm === null || adm === '') return 'MISSING_MARKUP'
   if (!isText(adm, Number.POSITIVE_INFINITY)) return 'INVALID_RESPONSE'
@@ -69,10 +71,6 @@ export function refusedBid(value: unknown, seat: string | null): Bid | undefined
   }
 }
 
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 /**
  * An optional name: null where there is none, undefined where it is no name. Numbers are taken for the names that they
  * spell, since many bidders have numbers.
@@ -89,9 +87,9 @@ function urlOf(value: unknown): string | null | undefined {
 }
 
 /** A price in whole millionths; undefined where it is none that anybody could mean. */
-function toMicros(price: unknown): number | undefined {
+function priceOf(price: unknown): number | undefined {
   if (typeof price !== 'number') return undefined
-  const micros = Math.round(price * MICROS_PER_UNIT)
+  const micros = toMicros(price)
   return micros >= 1 && micros <= PRICE_MICROS_MAX ? micros : undefined
 }
 
@@ -114,7 +112,6 @@ const NO_CREATIVE: Creative = {
   mediaType: 'BANNER',
 }
 const SOMETHING = /\S/
-const MICROS_PER_UNIT = 1_000_000
 /** A million units per thousand impressions. */
 const PRICE_MICROS_MAX = 1e12
 const NAME_LENGTH_MAX = 1024

@@ -3,6 +3,9 @@ import type { ReasonName } from '../reasons.ts'
 import type { MediaType } from '../types.ts'
 import { DEFAULT_IMPRESSION } from './supply-part.ts'
 
+/** OpenRTB's `mtype` (list "Creative Markup Types"). */
+export const CREATIVE_MARKUP_TYPES = { BANNER: 1, VIDEO: 2, AUDIO: 3, NATIVE: 4 } as const
+
 /** What kind of creative a bid has, and of what size. */
 export interface CreativeShape {
   readonly mediaType: MediaType
@@ -59,12 +62,9 @@ function fits(width: number | null, height: number | null, { banner }: Impressio
   return false
 }
 
-const MEDIA_TYPES: ReadonlyMap<unknown, MediaType> = new Map([
-  [1, 'BANNER'],
-  [2, 'VIDEO'],
-  [3, 'AUDIO'],
-  [4, 'NATIVE'],
-])
+const MEDIA_TYPES: ReadonlyMap<unknown, MediaType> = new Map(
+  Object.entries(CREATIVE_MARKUP_TYPES).map(([mediaType, mtype]) => [mtype, mediaType as MediaType]),
+)
 const VAST = /^\s*<(\?xml|VAST)/i
 const JSON_OBJECT = /^\s*\{/
 const SIDE_MAX = 32_767

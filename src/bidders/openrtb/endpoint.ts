@@ -1,4 +1,5 @@
 import type { Bidder, BidderHttp } from '../../catalog/types.ts'
+import { roundToHundredths } from '../../hundredths.ts'
 import type { ReasonName } from '../reasons.ts'
 import { skipped } from '../response.ts'
 import type { BidderResponse, BidRequest } from '../types.ts'
@@ -91,7 +92,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     status: () => ({
       health: breaker.state(),
       inFlight,
-      reservedMs: Math.round(reservedMs() * STEPS_PER_MS) / STEPS_PER_MS,
+      reservedMs: roundToHundredths(reservedMs()),
     }),
     async renew() {
       if (!wasAsked) return
@@ -158,5 +159,3 @@ const OVERDUE_SHARE_MAX = 1 / 4
 /** Of the newest answer. */
 const WEIGHT = 1 / 16
 const RISE = 1 / 1024
-/** Milliseconds are told to a hundredth. */
-const STEPS_PER_MS = 100

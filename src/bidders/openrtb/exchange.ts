@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { roundToHundredths } from '../../hundredths.ts'
 import { failed, noBid, timedOut } from '../response.ts'
 import type { BidderResponse } from '../types.ts'
 import { ANSWER_BYTES_MAX, answerText, encodingOf } from './answer-bytes.ts'
@@ -110,12 +111,10 @@ export function exchange(options: ExchangeOptions): Promise<BidderResponse> {
     }
 
     function latencyMs(): number {
-      return Math.round((now() - startedAtMs) * STEPS_PER_MS) / STEPS_PER_MS
+      return roundToHundredths(now() - startedAtMs)
     }
   })
 }
 
 /** How long an answer that no longer counts may take to end, in milliseconds. */
 export const LATE_MS = 1000
-/** Latencies are told to a hundredth of a millisecond. */
-const STEPS_PER_MS = 100

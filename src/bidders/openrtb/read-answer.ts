@@ -1,9 +1,10 @@
+import { isObject } from '../../is-object.ts'
+import { CURRENCY } from '../../money.ts'
 import type { ReasonName } from '../reasons.ts'
 import { bidOf, failed, noBid } from '../response.ts'
 import type { Bid, BidderResponse, BidRequest } from '../types.ts'
 import { createBlocks } from './blocks.ts'
-import { checkBid, isObject, nameOf, refusedBid, type ValidBid } from './check-bid.ts'
-import { CURRENCY } from './supply-part.ts'
+import { checkBid, nameOf, refusedBid, type ValidBid } from './check-bid.ts'
 
 /**
  * What a bidder has answered, by the text of its bid response: its highest bid that may win, no bid, or an error with the

@@ -1,5 +1,5 @@
 import type { SupplySettings } from '../../catalog/types.ts'
-import { toUnits } from '../../money.ts'
+import { CURRENCY, toUnits } from '../../money.ts'
 import type { Impression, OpenRtbApp, OpenRtbSite, OpenRtbSupplyChain } from '../../openrtb/types.ts'
 import type { RequestDetails } from '../types.ts'
 
@@ -25,7 +25,6 @@ export interface SupplyPart {
 
 /** Where an auction has one impression, its id. */
 export const IMPRESSION_ID = '1'
-export const CURRENCY = 'USD'
 /** What is offered where a supply does not say: the size that is most common. */
 export const DEFAULT_IMPRESSION: Impression = { banner: { w: 300, h: 250, format: [{ w: 300, h: 250 }] } }
 

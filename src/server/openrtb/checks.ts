@@ -1,3 +1,5 @@
+import { isObject } from '../../is-object.ts'
+
 /** A bid request that no auction can be held for; the message says which field, and what it should be. */
 export class BidRequestError extends Error {
   override readonly name = 'BidRequestError'
@@ -19,10 +21,6 @@ export function texts(value: unknown, path: string): readonly string[] {
 export function optionalObject(value: unknown, path: string): Json | undefined {
   if (value === undefined || isObject(value)) return value
   throw new BidRequestError(`${path} must be an object.`)
-}
-
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Whether there are more than so many lists and objects within each other. Looks no deeper. */

@@ -3,10 +3,11 @@ import type { AuctionRequest } from '../../auction/types.ts'
 import type { RequestDetails } from '../../bidders/types.ts'
 import { alpha2Of } from '../../catalog/country.ts'
 import type { CatalogSnapshot, SupplySettings } from '../../catalog/types.ts'
-import { toMicros } from '../../money.ts'
+import { isObject } from '../../is-object.ts'
+import { CURRENCY, toMicros } from '../../money.ts'
 import type { OpenRtbDevice } from '../../openrtb/types.ts'
 import { isIPAddress } from '../../rate-limit/key.ts'
-import { BidRequestError, isDeeperThan, isObject, type Json, optionalObject, text, texts } from './checks.ts'
+import { BidRequestError, isDeeperThan, type Json, optionalObject, text, texts } from './checks.ts'
 import { impressionOf } from './read-impression.ts'
 
 /** A bid request of somebody else's, as the auctions that it asks for: one for each of its impressions. */
@@ -59,8 +60,6 @@ export function readBidRequest(body: Buffer, catalog: CatalogSnapshot): Auctions
 export const IMPRESSIONS_MAX = 20
 /** Lists and objects within each other: parts go on to bidders, whose parsers have bounds as ours has. */
 const LEVELS_MAX = 64
-/** The currency of all prices. */
-export const CURRENCY = 'USD'
 
 function parse(body: Buffer): unknown {
   let json: unknown

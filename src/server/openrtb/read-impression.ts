@@ -1,5 +1,6 @@
+import { isObject } from '../../is-object.ts'
 import type { Impression } from '../../openrtb/types.ts'
-import { BidRequestError, isObject, type Json, optionalObject, text, texts } from './checks.ts'
+import { BidRequestError, type Json, optionalObject, text, texts } from './checks.ts'
 
 /**
  * What an impression of a bid request offers to show; undefined where it leaves that to the catalogue. What all bidders

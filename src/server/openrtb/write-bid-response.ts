@@ -1,7 +1,7 @@
 import type { Auction } from '../../auction/types.ts'
-import { toUnits } from '../../money.ts'
+import { CREATIVE_MARKUP_TYPES } from '../../bidders/openrtb/creative.ts'
+import { CURRENCY, toUnits } from '../../money.ts'
 import type { OpenRtbBid, OpenRtbBidResponse } from '../../openrtb/types.ts'
-import { CURRENCY } from './read-bid-request.ts'
 
 /**
  * The auctions that were sold, as a bid response: a seat for each winner, a bid for each impression, whose `id` is the
@@ -35,8 +35,6 @@ function bidOf(impid: string, { id, priceMicros, responses }: Auction): OpenRtbB
     ...(creativeId !== null && { crid: creativeId }),
     ...(width !== null && { w: width }),
     ...(height !== null && { h: height }),
-    mtype: MEDIA_TYPES[mediaType],
+    mtype: CREATIVE_MARKUP_TYPES[mediaType],
   }
 }
-
-const MEDIA_TYPES = { BANNER: 1, VIDEO: 2, AUDIO: 3, NATIVE: 4 } as const
