@@ -96,6 +96,40 @@ const VARIABLES = {
     ORIGINS,
     'Which pages of other origins may call, also over WebSockets. Unset: none; programs are not concerned.',
   ),
+  MAX_BODY_BYTES: variable(
+    wholeNumber(1000, 100_000_000),
+    'The most bytes that a request’s body, or a message over a WebSocket, may have.',
+    100_000,
+  ),
+  MAX_QUERY_DEPTH: variable(wholeNumber(1, 1000), 'The deepest selection that a document may have.', 8),
+  MAX_QUERY_ALIASES: variable(wholeNumber(0, 100_000), 'The most aliases that a document may have.', 15),
+  MAX_QUERY_TOKENS: variable(wholeNumber(10, 1_000_000), 'The most lexical tokens that a document may have.', 1000),
+  MAX_QUERY_ROWS: variable(
+    wholeNumber(1, 10_000_000),
+    'The most rows that an operation may come to: supplies, bidders, auctions, statistics of supplies or of a time.',
+    10_000,
+  ),
+  // A page of a thousand statistics, whole, is some 104,000; a history of 10,000 buckets, whole and with `__typename`, 140,001.
+  MAX_QUERY_VALUES: variable(
+    wholeNumber(1, 100_000_000),
+    'The most values that an operation may come to, each field of each row counted.',
+    145_000,
+  ),
+  HEADERS_TIMEOUT_MS: variable(
+    wholeNumber(100, 600_000),
+    'How long a request’s headers may take to arrive, in milliseconds.',
+    10_000,
+  ),
+  REQUEST_TIMEOUT_MS: variable(
+    wholeNumber(100, 600_000),
+    'How long a whole request may take to arrive, in milliseconds.',
+    30_000,
+  ),
+  KEEP_ALIVE_TIMEOUT_MS: variable(
+    wholeNumber(100, 600_000),
+    'How long an idle connection is kept, in milliseconds: longer than load balancers keep theirs.',
+    65_000,
+  ),
   SHUTDOWN_GRACE_MS: variable(
     wholeNumber(0, 600_000),
     'How long a shutdown goes on serving everybody, while `/readyz` says 503 so that load balancers leave, in milliseconds.',

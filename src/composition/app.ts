@@ -82,7 +82,7 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
       onAnswered: overhead.answered,
       onUnexpected,
     })
-    const yoga = createYogaServer({ schema, frontDoor, log, onUnexpected })
+    const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
     disposer.add(() => yoga.dispose())
     const origins = createOrigins(config.corsOrigins ?? [])
     const http = createHttpServer({
@@ -92,8 +92,18 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
       auctionEndpoint: createAuctionEndpoint({ ...services, overhead, onUnexpected }),
       health,
       origins,
+      limits: config,
     })
-    const webSocket = createGraphQLWebSocket({ http, schema, yoga, frontDoor, origins, log, onUnexpected })
+    const webSocket = createGraphQLWebSocket({
+      http,
+      schema,
+      yoga,
+      frontDoor,
+      origins,
+      limits: config,
+      log,
+      onUnexpected,
+    })
     const url = await listen(http, config)
 
     let stopping: Promise<ShutdownReport> | undefined

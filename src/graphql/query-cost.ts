@@ -1,5 +1,4 @@
 import {
-  type ASTVisitor,
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
@@ -16,7 +15,7 @@ import {
   SchemaMetaFieldDef,
   type SelectionSetNode,
   TypeMetaFieldDef,
-  type ValidationContext,
+  type ValidationRule,
 } from 'graphql'
 import { itemsOf, listSizeOf } from './list-size.ts'
 
@@ -30,18 +29,26 @@ export interface Cost {
   readonly returnsTo: string | undefined
 }
 
+/** What an operation may come to at most. */
+export interface CostLimits {
+  readonly maxQueryRows: number
+  readonly maxQueryValues: number
+}
+
 /**
- * A validation rule that refuses an operation which could make too large an answer, or whose path comes back to an
+ * Makes the validation rule that refuses an operation which could make too large an answer, or whose path comes back to an
  * entity it came from. The size of a list is what its field declares (see list-size.ts). Fragments are counted where
  * they are spread, each once computed for each set of entities above it, so the rule itself is linear in the document.
  */
-export function limitCost(context: ValidationContext): ASTVisitor {
-  const costOf = createCosts(context.getSchema(), (name) => context.getFragment(name))
-  return {
-    OperationDefinition(operation) {
-      const refusal = refusalOf(costOf(operation))
-      if (refusal) context.reportError(new GraphQLError(refusal, { nodes: operation }))
-    },
+export function createCostRule(limits: CostLimits): ValidationRule {
+  return (context) => {
+    const costOf = createCosts(context.getSchema(), (name) => context.getFragment(name))
+    return {
+      OperationDefinition(operation) {
+        const refusal = refusalOf(costOf(operation), limits)
+        if (refusal) context.reportError(new GraphQLError(refusal, { nodes: operation }))
+      },
+    }
   }
 }
 
@@ -123,15 +130,18 @@ function createCosts(
   }
 }
 
-function refusalOf({ values, rows, returnsTo }: Cost): string | undefined {
+function refusalOf(
+  { values, rows, returnsTo }: Cost,
+  { maxQueryRows, maxQueryValues }: CostLimits,
+): string | undefined {
   if (returnsTo) {
     return `This operation comes back to ${returnsTo}, from which it came: ask for those in an operation of their own.`
   }
-  if (rows > MAX_ROWS) {
-    return `This operation may return ${shown(rows)} rows of at most ${MAX_ROWS}: select smaller pages, or fewer of them.`
+  if (rows > maxQueryRows) {
+    return `This operation may return ${shown(rows)} rows of at most ${maxQueryRows}: select smaller pages, or fewer of them.`
   }
-  if (values > MAX_VALUES) {
-    return `This operation may return ${shown(values)} values of at most ${MAX_VALUES}: select fewer fields, or smaller pages.`
+  if (values > maxQueryValues) {
+    return `This operation may return ${shown(values)} values of at most ${maxQueryValues}: select fewer fields, or smaller pages.`
   }
   return undefined
 }
@@ -155,13 +165,6 @@ const META_FIELDS: Readonly<Record<string, GraphQLField<unknown, unknown>>> = {
 }
 const NOTHING: Cost = { values: 0, rows: 0, returnsTo: undefined }
 const ONE_VALUE: Cost = { values: 1, rows: 0, returnsTo: undefined }
-/** The most rows that an operation may return: supplies, bidders, auctions, statistics of supplies or of a time. */
-export const MAX_ROWS = 10_000
-/**
- * The most values that an operation may return: a page of a thousand statistics, whole, is some 104,000; a history of
- * 10,000 buckets, whole and with `__typename`, 140,001.
- */
-export const MAX_VALUES = 145_000
 /** What is below takes a millisecond or two. */
 const HEAVY_VALUES = 2000
 const HEAVY_ROWS = 100

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import type { Config } from '../config.ts'
 import type { FastLane } from './fast-lane.ts'
 import type { GraphiQL } from './graphiql.ts'
 import type { Health } from './health.ts'
@@ -17,7 +18,11 @@ export interface HttpDependencies {
   readonly auctionEndpoint: AuctionEndpoint
   readonly health: Health
   readonly origins: Origins
+  readonly limits: HttpLimits
 }
+
+/** How large a request may be, and how long it and its connection may take. */
+export type HttpLimits = Pick<Config, 'maxBodyBytes' | 'headersTimeoutMs' | 'requestTimeoutMs' | 'keepAliveTimeoutMs'>
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -26,7 +31,8 @@ type Route = Readonly<Record<string, Handler>>
 
 /** The HTTP server, not yet listening. */
 export function createHttpServer(dependencies: HttpDependencies): Server {
-  const { yoga, fastLane, graphiql, auctionEndpoint, health, origins } = dependencies
+  const { yoga, fastLane, graphiql, auctionEndpoint, health, origins, limits } = dependencies
+  const { maxBodyBytes } = limits
   const routes = new Map<string, Route>([
     [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: graphqlOptions, [ANY_OTHER]: graphqlByYoga }],
     [OPENRTB_PATH, { POST: openRtbAuction, OPTIONS: openRtbOptions }],
@@ -40,22 +46,22 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     const handle = route?.[method === 'HEAD' ? 'GET' : method] ?? route?.[ANY_OTHER] ?? notFound
     handle(request, response)
   })
-  server.headersTimeout = HEADERS_TIMEOUT_MS
-  server.requestTimeout = REQUEST_TIMEOUT_MS
-  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
+  server.headersTimeout = limits.headersTimeoutMs
+  server.requestTimeout = limits.requestTimeoutMs
+  server.keepAliveTimeout = limits.keepAliveTimeoutMs
   return server
 
   /** Parameters in the URL are left to Yoga. */
   function graphql(request: IncomingMessage, response: ServerResponse): void {
     origins.expose(request, response)
-    readBody(request, response, (body) => {
+    readBody(request, response, maxBodyBytes, (body) => {
       if (request.url !== GRAPHQL_PATH || !fastLane(request, response, body)) handOver(request, response, body)
     })
   }
 
   function openRtbAuction(request: IncomingMessage, response: ServerResponse): void {
     origins.expose(request, response)
-    readBody(request, response, (body) => auctionEndpoint(request, response, body))
+    readBody(request, response, maxBodyBytes, (body) => auctionEndpoint(request, response, body))
   }
 
   function openRtbOptions(request: IncomingMessage, response: ServerResponse): void {
@@ -72,7 +78,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   }
 
   function graphqlByYoga(request: IncomingMessage, response: ServerResponse): void {
-    readBody(request, response, (body) => handOver(request, response, body))
+    readBody(request, response, maxBodyBytes, (body) => handOver(request, response, body))
   }
 
   function ready(_request: IncomingMessage, response: ServerResponse): void {
@@ -120,11 +126,5 @@ function pathOf(url: string): string {
 }
 
 const ANY_OTHER = '*'
-/** How long a request's headers may take to arrive, in milliseconds. */
-const HEADERS_TIMEOUT_MS = 10_000
-/** How long a whole request may take to arrive, in milliseconds. */
-const REQUEST_TIMEOUT_MS = 30_000
 /** How often it is looked for requests over these times, in milliseconds; Node's own is 30 s, longer than a shutdown. */
 const TIMEOUT_CHECK_MS = 1000
-/** How long an idle connection is kept; longer than load balancers keep theirs (60 s), in milliseconds. */
-const KEEP_ALIVE_TIMEOUT_MS = 65_000

@@ -2,23 +2,28 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendError } from './json-response.ts'
 
 /**
- * Reads a request's whole body and hands it on; one over MAX_BODY_BYTES is answered with 413 and its connection closed.
+ * Reads a request's whole body and hands it on; one over `maxBytes` is answered with 413 and its connection closed.
  * A request that is aborted is dropped; one that is slow is ended by the server's request timeout.
  */
-export function readBody(request: IncomingMessage, response: ServerResponse, onBody: (body: Buffer) => void): void {
+export function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBytes: number,
+  onBody: (body: Buffer) => void,
+): void {
   let first: Buffer | undefined
   let more: Buffer[] | undefined
   let length = 0
-  let refused = Number(request.headers['content-length']) > MAX_BODY_BYTES
-  if (refused) refuse(request, response)
+  let refused = Number(request.headers['content-length']) > maxBytes
+  if (refused) refuse(request, response, maxBytes)
 
   request.on('data', (chunk: Buffer) => {
     if (refused) return
     length += chunk.length
-    if (length > MAX_BODY_BYTES) {
+    if (length > maxBytes) {
       refused = true
       first = more = undefined
-      refuse(request, response)
+      refuse(request, response, maxBytes)
     } else if (!first) {
       first = chunk
     } else if (more) {
@@ -37,15 +42,13 @@ export function readBody(request: IncomingMessage, response: ServerResponse, onB
 }
 
 /** The rest of the body is read and dropped, within bounds, so that the client gets to see the answer. */
-function refuse(request: IncomingMessage, response: ServerResponse): void {
+function refuse(request: IncomingMessage, response: ServerResponse, maxBytes: number): void {
   response.setHeader('Connection', 'close')
-  sendError(response, 413, 'PAYLOAD_TOO_LARGE', `A request's body may have ${MAX_BODY_BYTES} bytes at most.`)
+  sendError(response, 413, 'PAYLOAD_TOO_LARGE', `A request's body may have ${maxBytes} bytes at most.`)
   const timer = setTimeout(() => request.destroy(), DRAIN_MS)
   request.once('close', () => clearTimeout(timer))
 }
 
-/** The most bytes that a request's body may have. */
-export const MAX_BODY_BYTES = 100_000
 /** How long a refused body may go on before its connection is cut, in milliseconds. */
 const DRAIN_MS = 2000
 const EMPTY = Buffer.alloc(0)

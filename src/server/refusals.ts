@@ -1,7 +1,7 @@
 import { type ASTVisitor, GraphQLError, type NameNode, type ValidationContext } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { badRequest } from '../graphql/errors.ts'
-import { limitCost } from '../graphql/query-cost.ts'
+import { type CostLimits, createCostRule } from '../graphql/query-cost.ts'
 import { errorBody } from './json-response.ts'
 import { isAcceptable } from './media-type.ts'
 
@@ -9,7 +9,8 @@ import { isAcceptable } from './media-type.ts'
  * Gives a coded error to each request that Yoga refuses with an empty body or takes for a bug. What cannot be answered
  * in a media type that the client accepts is refused before it is executed.
  */
-export function useCodedRefusals(): Plugin {
+export function useCodedRefusals(limits: CostLimits): Plugin {
+  const limitCost = createCostRule(limits)
   return {
     onRequestParse({ request, requestParser, setRequestParser, endResponse, fetchAPI }) {
       if (!isAcceptable(request.headers.get('accept') ?? undefined)) {

@@ -4,13 +4,13 @@ import type { GraphQLSchema } from 'graphql'
 import { CloseCode, handleProtocols } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
 import { hasHashAlone } from '../graphql/parameters.ts'
 import { isObject } from '../is-object.ts'
 import type { FrontDoor } from './front-door.ts'
 import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
 import type { Origins } from './origins.ts'
-import { MAX_BODY_BYTES } from './read-body.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
 import { createWebSocketFastLane } from './websocket-fast-lane.ts'
 import { type ConnectionExtra, createWebSocketProtocol } from './websocket-protocol.ts'
@@ -22,6 +22,7 @@ export interface WebSocketDependencies {
   readonly yoga: Yoga
   readonly frontDoor: FrontDoor
   readonly origins: Pick<Origins, 'isAllowed'>
+  readonly limits: Pick<Config, 'maxBodyBytes'>
   readonly log: Logger
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
@@ -35,11 +36,11 @@ export interface GraphQLWebSocket {
 
 /** GraphQL over WebSocket, the graphql-transport-ws protocol, on the same path as HTTP. */
 export function createGraphQLWebSocket(dependencies: WebSocketDependencies): GraphQLWebSocket {
-  const { http, schema, yoga, frontDoor, origins, log, onUnexpected } = dependencies
+  const { http, schema, yoga, frontDoor, origins, limits, log, onUnexpected } = dependencies
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
-    maxPayload: MAX_BODY_BYTES,
+    maxPayload: limits.maxBodyBytes,
     perMessageDeflate: false,
   })
   const protocol = createWebSocketProtocol({ schema, yoga, frontDoor, onUnexpected })

@@ -5,6 +5,7 @@ import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
 import type { GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
 import type { GraphQLContext } from '../graphql/context.ts'
 import { persistedQueryNotSupported, toClientError } from '../graphql/errors.ts'
 import { hasHashAlone } from '../graphql/parameters.ts'
@@ -16,16 +17,23 @@ export type Yoga = ReturnType<typeof createYogaServer>
 export interface YogaDependencies {
   readonly schema: GraphQLSchema
   readonly frontDoor: FrontDoor
+  readonly limits: QueryLimits
   readonly log: Logger
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
 }
 
+/** What a document and its operations may have at most. */
+export type QueryLimits = Pick<
+  Config,
+  'maxQueryDepth' | 'maxQueryAliases' | 'maxQueryTokens' | 'maxQueryRows' | 'maxQueryValues'
+>
+
 /**
  * GraphQL over HTTP as Yoga does it: GET, SSE, multipart and every media type. Its parse and validate rules
  * hold for every transport; its request bodies are bounded before it.
  */
-export function createYogaServer({ schema, frontDoor, log, onUnexpected }: YogaDependencies) {
+export function createYogaServer({ schema, frontDoor, limits, log, onUnexpected }: YogaDependencies) {
   return createYoga<NodeContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -48,10 +56,15 @@ export function createYogaServer({ schema, frontDoor, log, onUnexpected }: YogaD
     graphiql: false,
     plugins: [
       useFrontDoor(frontDoor),
-      useCodedRefusals(),
-      maxDepthPlugin({ n: MAX_DEPTH, ignoreIntrospection: true, flattenFragments: true, onReject: [refuseQuery] }),
-      maxAliasesPlugin({ n: MAX_ALIASES, allowList: [], onReject: [refuseQuery] }),
-      maxTokensPlugin({ n: MAX_TOKENS, onReject: [refuseQuery] }),
+      useCodedRefusals(limits),
+      maxDepthPlugin({
+        n: limits.maxQueryDepth,
+        ignoreIntrospection: true,
+        flattenFragments: true,
+        onReject: [refuseQuery],
+      }),
+      maxAliasesPlugin({ n: limits.maxQueryAliases, allowList: [], onReject: [refuseQuery] }),
+      maxTokensPlugin({ n: limits.maxQueryTokens, onReject: [refuseQuery] }),
     ],
   })
 }
@@ -74,9 +87,3 @@ function useFrontDoor({ turnToRead, execute, subscribe }: FrontDoor): Plugin {
 }
 
 export const GRAPHQL_PATH = '/graphql'
-/** The deepest selection that a query may have. */
-const MAX_DEPTH = 8
-/** The most aliases that a document may have. */
-const MAX_ALIASES = 15
-/** The most lexical tokens that a document may have. */
-const MAX_TOKENS = 1000

@@ -11,10 +11,11 @@ import {
 } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { listSizeOf } from '../../src/graphql/list-size.ts'
-import { limitCost } from '../../src/graphql/query-cost.ts'
+import { createCostRule } from '../../src/graphql/query-cost.ts'
 import { createSchema } from '../../src/graphql/schema/index.ts'
 
 const schema = createSchema()
+const limitCost = createCostRule({ maxQueryRows: 10_000, maxQueryValues: 145_000 })
 
 function errorsOf(query: string): readonly GraphQLError[] {
   return validate(schema, parse(query), [...specifiedRules, limitCost])

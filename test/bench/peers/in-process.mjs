@@ -29,7 +29,7 @@ const log = createLog(config.logLevel)
 const onUnexpected = (error) => log.error({ err: error }, 'unexpected error')
 const operations = createOperations({ schema, onUnexpected })
 const frontDoor = createFrontDoor({ operations, services, admission: admitAll, onAnswered: () => {}, onUnexpected })
-const yoga = createYogaServer({ schema, frontDoor, log, onUnexpected })
+const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
 const fastLane = createFastLane({ frontDoor, onUnexpected })
 const health = /** @type {import('../../../src/server/health.ts').Health} */ ({})
 /** Nobody asks it here. */
@@ -41,4 +41,5 @@ createHttpServer({
   auctionEndpoint,
   health,
   origins: createOrigins([]),
+  limits: config,
 }).listen(config.port, config.host)
