@@ -1,5 +1,6 @@
 # The service as an image: `docker build -t auction .`, then
-# `docker run -p 4000:4000 auction` (embedded database in the volume /data), or with DATABASE_URL and REDIS_URL.
+# `docker run -p 4000:4000 auction` (embedded database in the volume /data), or with DATABASE_URL and REDIS_URL. It is for
+# production, where GraphiQL and introspection are off: `-e GRAPHIQL=on -e INTROSPECTION=on` for a look around.
 ARG NODE_VERSION=24
 
 FROM node:${NODE_VERSION}-slim AS build

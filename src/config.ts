@@ -96,6 +96,16 @@ const VARIABLES = {
     ORIGINS,
     'Which pages of other origins may call, also over WebSockets. Unset: none; programs are not concerned.',
   ),
+  GRAPHIQL: variable(
+    oneOf(SWITCH),
+    'Whether the page GraphiQL is served; off where NODE_ENV is production and nothing is said here.',
+    'on',
+  ),
+  INTROSPECTION: variable(
+    oneOf(SWITCH),
+    'Whether clients may ask for the schema; off where NODE_ENV is production and nothing is said here.',
+    'on',
+  ),
   MAX_BODY_BYTES: variable(
     wholeNumber(1000, 100_000_000),
     'The most bytes that a request’s body, or a message over a WebSocket, may have.',
@@ -147,6 +157,9 @@ const VARIABLES = {
   ),
 }
 
+/** What has another default where NODE_ENV is production. */
+const IN_PRODUCTION = { GRAPHIQL: 'off', INTROSPECTION: 'off' } as const
+
 type Variables = typeof VARIABLES
 
 /** Read from environment variables once, in the entry points. */
@@ -163,7 +176,10 @@ export class ConfigError extends Error {
  * @throws ConfigError naming every variable with a value that is not allowed
  */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const given: Readonly<Record<string, string | undefined>> = {
+    ...(env.NODE_ENV === 'production' && IN_PRODUCTION),
+    ...Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')),
+  }
   return customCleanEnv(given, VARIABLES, toConfig, {
     reporter: ({ errors }) => {
       const lines = Object.entries(errors).map(

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { defineCommand } from 'citty'
 import { type App, createApp } from '../composition/app.ts'
-import { parseConfig } from '../config.ts'
+import { type Config, parseConfig } from '../config.ts'
 import { createLog, type Logger } from '../log.ts'
 import { mistypedVariables } from '../mistyped-variables.ts'
 import { exampleRequest } from '../server/example-operations.ts'
@@ -20,7 +20,7 @@ export const serveCommand = defineCommand({
       for (const line of mistypedVariables(process.env)) log.warn(line)
       const stopped = stopSignal(log, 'once what is in flight is answered')
       const app = await createApp(config, { env: process.env, log })
-      announce(app, log)
+      announce(app, config, log)
       await stopped
       const { lostCounts, unlogged } = await app.dispose()
       if (lostCounts + unlogged > 0) process.exitCode = 1
@@ -40,7 +40,7 @@ function keepRequestsYoung(): void {
 }
 
 /** Says where the service is and what to try first. */
-function announce({ url, services }: App, log: Logger): void {
+function announce({ url, services }: App, { graphiql }: Config, log: Logger): void {
   const catalog = services.catalog.current()
   const graphql = `${url}${GRAPHQL_PATH}`
   const query =
@@ -56,7 +56,7 @@ function announce({ url, services }: App, log: Logger): void {
   screen.write(
     [
       '',
-      `  GraphiQL   ${graphql}`,
+      `  ${graphiql === 'on' ? 'GraphiQL' : 'GraphQL '}   ${graphql}`,
       isEmpty
         ? '  Supplies   none: load some with `auction load-data`'
         : `  Supplies   ${supplies.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,

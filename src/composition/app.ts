@@ -74,7 +74,7 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
     })
     const schema = createSchema()
     const onUnexpected = createUnexpectedLog({ log, now: () => performance.now() })
-    const operations = createOperations({ schema, onUnexpected })
+    const operations = createOperations({ schema, introspection: config.introspection, onUnexpected })
     const frontDoor = createFrontDoor({
       operations,
       services,
@@ -88,7 +88,7 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
     const http = createHttpServer({
       yoga,
       fastLane: createFastLane({ frontDoor, onUnexpected }),
-      graphiql: createGraphiQL(services),
+      graphiql: config.graphiql === 'on' ? createGraphiQL(services) : undefined,
       auctionEndpoint: createAuctionEndpoint({ ...services, overhead, onUnexpected }),
       health,
       origins,

@@ -1,5 +1,5 @@
 import { PothosValidationError } from '@pothos/core'
-import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
+import { type ASTNode, GraphQLError, type GraphQLErrorExtensions } from 'graphql'
 import { isDatabaseUnavailable, unusable } from '../db/unavailable.ts'
 import { Prisma } from '../generated/prisma/client.ts'
 import { ArchiveError } from '../history/archive/archive-error.ts'
@@ -34,6 +34,14 @@ export function persistedQueryNotSupported(): GraphQLError {
   return new GraphQLError('PersistedQueryNotSupported', {
     extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED', http: { status: 200 } },
   })
+}
+
+/** What asks for the schema where that is not told. */
+export function introspectionDisabled(nodes: ASTNode): GraphQLError {
+  return new GraphQLError(
+    'Introspection is off here: INTROSPECTION=on, set where the service is started, switches it on, and its schema.graphql is the schema.',
+    { nodes, extensions: { code: 'INTROSPECTION_DISABLED' } },
+  )
 }
 
 /** A document with no operation of the name given, or with several and no name. */

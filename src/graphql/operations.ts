@@ -11,7 +11,7 @@ import type { GraphQLContext } from './context.ts'
 import { executeInTurns } from './in-turns.ts'
 import { interpretExecution } from './interpreted.ts'
 import { type Cost, costOfOperation, isHeavy } from './query-cost.ts'
-import { createResults } from './results.ts'
+import { createResults, type ResultsDependencies } from './results.ts'
 import { createSingleMutations } from './single-mutation.ts'
 import { createSubscribe } from './subscribe.ts'
 
@@ -49,15 +49,13 @@ export type Variables = { readonly [name: string]: unknown } | null | undefined
 
 export type ResultStream = AsyncGenerator<ExecutionResult, void, void>
 
-export interface OperationsDependencies {
+export interface OperationsDependencies extends ResultsDependencies {
   readonly schema: GraphQLSchema
-  /** Called with each error that is a bug. */
-  readonly onUnexpected: (error: unknown) => void
 }
 
-export function createOperations({ schema, onUnexpected }: OperationsDependencies): Operations {
+export function createOperations({ schema, ...dependencies }: OperationsDependencies): Operations {
   const cache = new QuickLRU<string, Map<string, Operation>>({ maxSize: MAX_DOCUMENTS })
-  const results = createResults({ onUnexpected })
+  const results = createResults(dependencies)
   const compilableOf = createSingleMutations(schema)
 
   return {

@@ -1,6 +1,15 @@
 import { type ExecutionResult, GraphQLError } from 'graphql'
+import type { Config } from '../config.ts'
 import type { GraphQLContext } from './context.ts'
 import { toClientError } from './errors.ts'
+import { withoutSuggestion } from './introspection.ts'
+
+export interface ResultsDependencies {
+  /** Whether callers may be told names of the schema that they have not used. */
+  readonly introspection: Config['introspection']
+  /** Called with each error that is a bug. */
+  readonly onUnexpected: (error: unknown) => void
+}
 
 /** Makes of what an executor gave what the caller is told. */
 export interface Results {
@@ -11,7 +20,7 @@ export interface Results {
   fail(error: unknown): ExecutionResult
 }
 
-export function createResults({ onUnexpected }: { readonly onUnexpected: (error: unknown) => void }): Results {
+export function createResults({ onUnexpected, introspection }: ResultsDependencies): Results {
   return {
     finish,
     refuseVariables: (errors, context) => finish({ errors: errors.map(variableError) }, context),
@@ -31,18 +40,18 @@ export function createResults({ onUnexpected }: { readonly onUnexpected: (error:
     return finished
   }
 
+  function variableError({ message, nodes, extensions }: GraphQLError): GraphQLError {
+    return new GraphQLError(introspection === 'on' ? message : withoutSuggestion(message), {
+      nodes: nodes ?? null,
+      extensions: { ...extensions, code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } },
+    })
+  }
+
   function toExecutionError(error: GraphQLError): GraphQLError {
     // An error that no resolver threw is a value that does not fit the schema: a bug.
     const isBug = !error.originalError && error.extensions?.code === undefined && error.path !== undefined
     return toClientError(isBug ? new Error(error.message) : error, onUnexpected)
   }
-}
-
-function variableError(error: GraphQLError): GraphQLError {
-  return new GraphQLError(error.message, {
-    nodes: error.nodes ?? null,
-    extensions: { ...error.extensions, code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } },
-  })
 }
 
 function hasValue(data: ExecutionResult['data']): boolean {

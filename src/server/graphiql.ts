@@ -19,9 +19,7 @@ export function createGraphiQL({ catalog }: { readonly catalog: Pick<Catalog, 'c
   let page: { readonly catalog: CatalogSnapshot; readonly variants: Map<Encoding, Promise<Variant>> } | undefined
 
   return (request, response) => {
-    const isPage =
-      (request.method === 'GET' || request.method === 'HEAD') && request.headers.accept?.includes('text/html')
-    if (!isPage) return false
+    if (!isForPage(request)) return false
     if (page?.catalog !== catalog.current()) page = { catalog: catalog.current(), variants: new Map() }
     const encoding = encodingFor(request)
     let variant = page.variants.get(encoding)
@@ -32,6 +30,11 @@ export function createGraphiQL({ catalog }: { readonly catalog: Pick<Catalog, 'c
     void variant.then((ready) => send(request, response, encoding, ready))
     return true
   }
+}
+
+/** Whether a request is a browser's for a page. */
+export function isForPage({ method, headers }: IncomingMessage): boolean {
+  return (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true
 }
 
 type Encoding = 'br' | 'gzip' | 'identity'

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Readable } from 'node:stream'
 import type { Config } from '../config.ts'
 import type { FastLane } from './fast-lane.ts'
-import type { GraphiQL } from './graphiql.ts'
+import { type GraphiQL, isForPage } from './graphiql.ts'
 import type { Health } from './health.ts'
 import { sendError, sendJson } from './json-response.ts'
 import { isForm } from './media-type.ts'
@@ -14,7 +14,8 @@ import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 export interface HttpDependencies {
   readonly yoga: Yoga
   readonly fastLane: FastLane
-  readonly graphiql: GraphiQL
+  /** Undefined where it is off. */
+  readonly graphiql: GraphiQL | undefined
   readonly auctionEndpoint: AuctionEndpoint
   readonly health: Health
   readonly origins: Origins
@@ -36,7 +37,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   const routes = new Map<string, Route>([
     [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: graphqlOptions, [ANY_OTHER]: graphqlByYoga }],
     [OPENRTB_PATH, { POST: openRtbAuction, OPTIONS: openRtbOptions }],
-    ['/', { GET: toGraphQL }],
+    ['/', { GET: graphiql ? toGraphQL : noPage }],
     ['/livez', { GET: live }],
     ['/readyz', { GET: ready }],
   ])
@@ -74,7 +75,9 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
 
   function graphqlPage(request: IncomingMessage, response: ServerResponse): void {
     origins.expose(request, response)
-    if (!graphiql(request, response)) toYoga(request, response)
+    if (graphiql?.(request, response)) return
+    if (!graphiql && request.url === GRAPHQL_PATH && isForPage(request)) noPage(request, response)
+    else toYoga(request, response)
   }
 
   function graphqlByYoga(request: IncomingMessage, response: ServerResponse): void {
@@ -110,6 +113,16 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
 
 function toGraphQL(_request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(302, { Location: GRAPHQL_PATH }).end()
+}
+
+/** A browser is told why there is no page; what else it asks for is answered as to anybody. */
+function noPage(_request: IncomingMessage, response: ServerResponse): void {
+  sendError(
+    response,
+    404,
+    'NOT_FOUND',
+    `There is no page here: GraphQL is at POST ${GRAPHQL_PATH}. GraphiQL is off; GRAPHIQL=on, set where the service is started, switches it on.`,
+  )
 }
 
 function live(_request: IncomingMessage, response: ServerResponse): void {

@@ -1,16 +1,22 @@
 import { type ASTVisitor, GraphQLError, type NameNode, type ValidationContext } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import type { Config } from '../config.ts'
 import { badRequest } from '../graphql/errors.ts'
+import { refuseIntrospection, withoutSuggestion } from '../graphql/introspection.ts'
 import { type CostLimits, createCostRule } from '../graphql/query-cost.ts'
 import { errorBody } from './json-response.ts'
 import { isAcceptable } from './media-type.ts'
+
+/** What an operation may come to, and whether it may ask for the schema. */
+export type RefusalLimits = CostLimits & Pick<Config, 'introspection'>
 
 /**
  * Gives a coded error to each request that Yoga refuses with an empty body or takes for a bug. What cannot be answered
  * in a media type that the client accepts is refused before it is executed.
  */
-export function useCodedRefusals(limits: CostLimits): Plugin {
+export function useCodedRefusals(limits: RefusalLimits): Plugin {
   const limitCost = createCostRule(limits)
+  const tellsSchema = limits.introspection === 'on'
   return {
     onRequestParse({ request, requestParser, setRequestParser, endResponse, fetchAPI }) {
       if (!isAcceptable(request.headers.get('accept') ?? undefined)) {
@@ -35,6 +41,11 @@ export function useCodedRefusals(limits: CostLimits): Plugin {
     onValidate({ addValidationRule }) {
       addValidationRule(refuseProtoNames)
       addValidationRule(limitCost)
+      if (tellsSchema) return undefined
+      addValidationRule(refuseIntrospection)
+      return ({ result }) => {
+        for (const error of result) error.message = withoutSuggestion(error.message)
+      }
     },
     onResultProcess({ result, resultProcessor, setResultProcessor }) {
       if (resultProcessor) return

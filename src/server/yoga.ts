@@ -23,10 +23,10 @@ export interface YogaDependencies {
   readonly onUnexpected: (error: unknown) => void
 }
 
-/** What a document and its operations may have at most. */
+/** What a document and its operations may have at most, and whether they may ask for the schema. */
 export type QueryLimits = Pick<
   Config,
-  'maxQueryDepth' | 'maxQueryAliases' | 'maxQueryTokens' | 'maxQueryRows' | 'maxQueryValues'
+  'introspection' | 'maxQueryDepth' | 'maxQueryAliases' | 'maxQueryTokens' | 'maxQueryRows' | 'maxQueryValues'
 >
 
 /**

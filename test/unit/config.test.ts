@@ -30,6 +30,17 @@ describe('the configuration', () => {
     })
   })
 
+  it('should have GraphiQL and introspection off in production, unless they are asked for', () => {
+    expect(parseConfig({})).toMatchObject({ graphiql: 'on', introspection: 'on' })
+    expect(parseConfig({ NODE_ENV: 'development' })).toMatchObject({ graphiql: 'on', introspection: 'on' })
+    const env = { NODE_ENV: 'production', INTROSPECTION: '' }
+    expect(parseConfig(env)).toMatchObject({ graphiql: 'off', introspection: 'off' })
+    expect(parseConfig({ ...env, GRAPHIQL: 'on', INTROSPECTION: 'on' })).toMatchObject({
+      graphiql: 'on',
+      introspection: 'on',
+    })
+  })
+
   it.each([
     ['PORT', '65536'],
     ['PORT', 'http'],

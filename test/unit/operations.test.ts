@@ -8,7 +8,7 @@ import { createSchema } from '../../src/graphql/schema/index.ts'
 
 vi.mock(import('../../src/graphql/compiled.ts'), { spy: true })
 
-const operations = createOperations({ schema: createSchema(), onUnexpected: () => {} })
+const operations = createOperations({ schema: createSchema(), introspection: 'on', onUnexpected: () => {} })
 const prepare = (text: string) => operations.prepare(parse(text), undefined)
 beforeEach(() => {
   vi.mocked(compileExecution).mockClear()
