@@ -140,6 +140,16 @@ const VARIABLES = {
     'How long an idle connection is kept, in milliseconds: longer than load balancers keep theirs.',
     65_000,
   ),
+  MAX_EVENT_LOOP_DELAY_MS: variable(
+    wholeNumber(0, 60_000),
+    'How late the event loop may be all the time before requests are shed, so that those taken keep their deadlines, in milliseconds; 0: none is shed for it.',
+    30,
+  ),
+  MAX_AUCTIONS_IN_FLIGHT: variable(
+    wholeNumber(1, 1_000_000),
+    'Auctions that may be under way at a time in this process; beyond it requests are shed.',
+    20_000,
+  ),
   SHUTDOWN_GRACE_MS: variable(
     wholeNumber(0, 600_000),
     'How long a shutdown goes on serving everybody, while `/readyz` says 503 so that load balancers leave, in milliseconds.',

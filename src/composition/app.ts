@@ -16,6 +16,7 @@ import { createGraphiQL } from '../server/graphiql.ts'
 import { createHealth, type DependencyChecks } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHttpServer } from '../server/http.ts'
+import { createLoadShedding } from '../server/load-shedding.ts'
 import { createAuctionEndpoint } from '../server/openrtb/auction-endpoint.ts'
 import { createOrigins } from '../server/origins.ts'
 import { createOwnOverhead } from '../server/own-overhead.ts'
@@ -63,10 +64,19 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
     const { services } = opened
     const overhead = createOwnOverhead()
     disposer.add(() => overhead.dispose())
+    const loadShedding = createLoadShedding({
+      maxEventLoopDelayMs: config.maxEventLoopDelayMs,
+      maxAuctionsInFlight: config.maxAuctionsInFlight,
+      auctionsInFlight: services.auctioneer.inFlight,
+      now: () => performance.now(),
+      log,
+    })
+    disposer.add(() => loadShedding.dispose())
     const health = createHealth({
       dependencies: dependencyChecks(opened, database),
       canServe: () => services.catalog.current().supplies.size > 0,
       latency: () => overhead.lastWindow(),
+      load: () => loadShedding.state(),
       liveStatistics: () => ({
         subscribers: services.feed.subscribers(),
         heldBackMs: Math.round(services.feed.heldBackMs()),
@@ -93,6 +103,7 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
       health,
       origins,
       limits: config,
+      loadShedding,
     })
     const webSocket = createGraphQLWebSocket({
       http,
@@ -101,6 +112,7 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
       frontDoor,
       origins,
       limits: config,
+      loadShedding,
       log,
       onUnexpected,
     })

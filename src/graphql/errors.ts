@@ -78,6 +78,12 @@ export function overloaded(retryAfterMs: number): GraphQLError {
   return refusedFor(retryAfterMs, 503, 'OVERLOADED', message)
 }
 
+/** A request that was not taken, since there are more than can be answered in time. */
+export function shed(retryAfterMs: number): GraphQLError {
+  const message = `The service has more requests than it can answer in time: try again in ${retryAfterMs} ms.`
+  return refusedFor(retryAfterMs, 503, 'OVERLOADED', message)
+}
+
 /** What may be tried again after so many milliseconds, which HTTP is told in whole seconds. */
 function refusedFor(retryAfterMs: number, status: number, code: string, message: string): GraphQLError {
   const http = { status, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } }

@@ -1,5 +1,6 @@
 import { messageOf } from '../db/database-error.ts'
 import { inTime } from '../in-time.ts'
+import type { LoadSheddingState } from './load-shedding.ts'
 import type { OverheadWindow } from './own-overhead.ts'
 
 /** What `/readyz` answers from. */
@@ -18,6 +19,7 @@ export interface HealthReport {
     readonly status: 'ready' | 'degraded' | 'not ready' | 'shutting down'
     readonly dependencies: Readonly<Record<string, DependencyState>>
     readonly latency: OverheadWindow
+    readonly load: LoadSheddingState
     readonly liveStatistics: {
       readonly subscribers: number
       /** For how long values have been held back all the time, in milliseconds; 0 where everybody has been told everything. */
@@ -42,10 +44,11 @@ export interface HealthDependencies {
   /** Whether auctions can be sold at all: the catalogue is loaded. */
   readonly canServe: () => boolean
   readonly latency: () => OverheadWindow
+  readonly load: () => LoadSheddingState
   readonly liveStatistics: () => HealthReport['body']['liveStatistics']
 }
 
-export function createHealth({ dependencies, canServe, latency, liveStatistics }: HealthDependencies): Health {
+export function createHealth({ dependencies, canServe, latency, load, liveStatistics }: HealthDependencies): Health {
   let isShuttingDown = false
   return {
     async check() {
@@ -61,6 +64,7 @@ export function createHealth({ dependencies, canServe, latency, liveStatistics }
           status,
           dependencies: Object.fromEntries(states.filter(isThere)),
           latency: latency(),
+          load: load(),
           liveStatistics: liveStatistics(),
         },
       }

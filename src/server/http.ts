@@ -4,7 +4,8 @@ import type { Config } from '../config.ts'
 import type { FastLane } from './fast-lane.ts'
 import { type GraphiQL, isForPage } from './graphiql.ts'
 import type { Health } from './health.ts'
-import { sendError, sendJson } from './json-response.ts'
+import { formatResult, sendError, sendJson } from './json-response.ts'
+import { type LoadShedding, SHED, SHED_RETRY_AFTER_MS } from './load-shedding.ts'
 import { isForm } from './media-type.ts'
 import { type AuctionEndpoint, OPENRTB_PATH } from './openrtb/auction-endpoint.ts'
 import { forbiddenOrigin, type Origins } from './origins.ts'
@@ -20,6 +21,7 @@ export interface HttpDependencies {
   readonly health: Health
   readonly origins: Origins
   readonly limits: HttpLimits
+  readonly loadShedding: Pick<LoadShedding, 'sheds'>
 }
 
 /** How large a request may be, and how long it and its connection may take. */
@@ -32,7 +34,7 @@ type Route = Readonly<Record<string, Handler>>
 
 /** The HTTP server, not yet listening. */
 export function createHttpServer(dependencies: HttpDependencies): Server {
-  const { yoga, fastLane, graphiql, auctionEndpoint, health, origins, limits } = dependencies
+  const { yoga, fastLane, graphiql, auctionEndpoint, health, origins, limits, loadShedding } = dependencies
   const { maxBodyBytes } = limits
   const routes = new Map<string, Route>([
     [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: graphqlOptions, [ANY_OTHER]: graphqlByYoga }],
@@ -55,6 +57,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   /** Parameters in the URL are left to Yoga. */
   function graphql(request: IncomingMessage, response: ServerResponse): void {
     origins.expose(request, response)
+    if (isShed(response)) return
     readBody(request, response, maxBodyBytes, (body) => {
       if (request.url !== GRAPHQL_PATH || !fastLane(request, response, body)) handOver(request, response, body)
     })
@@ -62,6 +65,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
 
   function openRtbAuction(request: IncomingMessage, response: ServerResponse): void {
     origins.expose(request, response)
+    if (isShed(response)) return
     readBody(request, response, maxBodyBytes, (body) => auctionEndpoint(request, response, body))
   }
 
@@ -75,13 +79,22 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
 
   function graphqlPage(request: IncomingMessage, response: ServerResponse): void {
     origins.expose(request, response)
+    if (isShed(response)) return
     if (graphiql?.(request, response)) return
     if (!graphiql && request.url === GRAPHQL_PATH && isForPage(request)) noPage(request, response)
     else toYoga(request, response)
   }
 
   function graphqlByYoga(request: IncomingMessage, response: ServerResponse): void {
+    if (isShed(response)) return
     readBody(request, response, maxBodyBytes, (body) => handOver(request, response, body))
+  }
+
+  /** Answers a request that is one too many, of which no more than the headers was read. */
+  function isShed(response: ServerResponse): boolean {
+    const isOver = loadShedding.sheds()
+    if (isOver) sendJson(response.setHeader('Retry-After', SHED_RETRY_AFTER_S), 503, SHED_BODY)
+    return isOver
   }
 
   function ready(_request: IncomingMessage, response: ServerResponse): void {
@@ -141,3 +154,5 @@ function pathOf(url: string): string {
 const ANY_OTHER = '*'
 /** How often it is looked for requests over these times, in milliseconds; Node's own is 30 s, longer than a shutdown. */
 const TIMEOUT_CHECK_MS = 1000
+const SHED_BODY = formatResult(SHED)
+const SHED_RETRY_AFTER_S = Math.ceil(SHED_RETRY_AFTER_MS / 1000)

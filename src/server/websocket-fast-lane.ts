@@ -5,6 +5,7 @@ import { hasParameters } from '../graphql/parameters.ts'
 import { isObject } from '../is-object.ts'
 import type { FrontDoor } from './front-door.ts'
 import { encodeResult, UNEXPECTED_BODY } from './json-response.ts'
+import { type LoadShedding, SHED } from './load-shedding.ts'
 
 /**
  * Takes one message of a client's; returns false, having done nothing, for those that graphql-ws is to take.
@@ -18,6 +19,7 @@ export type Connection = Readonly<Pick<Context, 'acknowledged' | 'subscriptions'
 export interface WebSocketFastLaneDependencies {
   readonly frontDoor: FrontDoor
   readonly origin: Origin
+  readonly loadShedding: Pick<LoadShedding, 'sheds'>
   readonly send: (data: string) => Promise<void> | void
   readonly close: (code: number, reason: string) => void
   /** Called with each error that is a bug. */
@@ -28,10 +30,10 @@ export interface WebSocketFastLaneDependencies {
  * Answers one client's queries and mutations of known texts with the messages that graphql-ws would send. An operation
  * belongs to whoever took it, from its `subscribe` to its end: graphql-ws never hears of the ids that are under way here,
  * so their second `subscribe` and their `complete` are taken here too. An id that graphql-ws has is left to it, and all
- * that is wrong.
+ * that is wrong. What is one too many is refused here, of whatever kind it is.
  */
 export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependencies): WebSocketFastLane {
-  const { frontDoor, origin, send, close, onUnexpected } = dependencies
+  const { frontDoor, origin, loadShedding, send, close, onUnexpected } = dependencies
   /** What is to be answered under each id. */
   const underWay = new Map<string, Promise<ExecutionResult>>()
 
@@ -46,6 +48,10 @@ export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependenc
       return true
     }
     if (id in connection.subscriptions) return false
+    if (loadShedding.sheds()) {
+      sendResult(id, SHED)
+      return true
+    }
     const operation = frontDoor.find(payload.query, payload.operationName)
     if (!operation || operation.type === 'subscription') return false
 
@@ -67,10 +73,14 @@ export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependenc
   }
 
   function answer(id: string, result: ExecutionResult, context: GraphQLContext): void {
+    sendResult(id, result)
+    frontDoor.answered(context)
+  }
+
+  function sendResult(id: string, result: ExecutionResult): void {
     const quotedId = JSON.stringify(id)
     const payload = encodeResult(result, onUnexpected) ?? UNEXPECTED_BODY
     void send(`{"id":${quotedId},"type":"next","payload":${payload}}`)
     void send(`{"id":${quotedId},"type":"complete"}`)
-    frontDoor.answered(context)
   }
 }

@@ -10,6 +10,7 @@ import { hasHashAlone } from '../graphql/parameters.ts'
 import { isObject } from '../is-object.ts'
 import type { FrontDoor } from './front-door.ts'
 import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
+import type { LoadShedding } from './load-shedding.ts'
 import type { Origins } from './origins.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
 import { createWebSocketFastLane } from './websocket-fast-lane.ts'
@@ -23,6 +24,7 @@ export interface WebSocketDependencies {
   readonly frontDoor: FrontDoor
   readonly origins: Pick<Origins, 'isAllowed'>
   readonly limits: Pick<Config, 'maxBodyBytes'>
+  readonly loadShedding: Pick<LoadShedding, 'sheds'>
   readonly log: Logger
   /** Called with each error that is a bug. */
   readonly onUnexpected: (error: unknown) => void
@@ -36,7 +38,7 @@ export interface GraphQLWebSocket {
 
 /** GraphQL over WebSocket, the graphql-transport-ws protocol, on the same path as HTTP. */
 export function createGraphQLWebSocket(dependencies: WebSocketDependencies): GraphQLWebSocket {
-  const { http, schema, yoga, frontDoor, origins, limits, log, onUnexpected } = dependencies
+  const { http, schema, yoga, frontDoor, origins, limits, loadShedding, log, onUnexpected } = dependencies
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
@@ -76,7 +78,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     const origin: Origin = { transport: 'websocket', request }
     const stopPinging = keepAlive(socket)
     const send = createSender(socket, connection)
-    const fastLane = createWebSocketFastLane({ frontDoor, origin, send, close, onUnexpected })
+    const fastLane = createWebSocketFastLane({ frontDoor, origin, loadShedding, send, close, onUnexpected })
     const extra: ConnectionExtra = { origin, subscriptions: new Set(), pong }
     const closed = protocol.opened({ protocol: socket.protocol, send, close, onMessage }, extra)
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))

@@ -14,6 +14,7 @@ const SECTIONS = [
   'catalog',
   'subscribers',
   'overhead',
+  'overload',
   'bidders',
   'heap',
   'limiter',

@@ -70,7 +70,7 @@ export function startPeer(name, options = {}) {
 
 /**
  * Starts the service as its users do, embedded and in memory unless `env` says otherwise, but without the auction log,
- * which no peer has: the section on the log measures what it costs.
+ * which no peer has (the section on the log measures what it costs), and without shedding, which would answer less.
  * @param {import('./types.ts').ServerOptions & { data?: string, loaded?: boolean }} [options] env: further settings, such
  *   as DATABASE_URL; memory: whether it tells its memory, which needs --expose-gc; data: a data file's text in place of the
  *   usual one's; loaded: whether its database has the catalogue already
@@ -78,7 +78,7 @@ export function startPeer(name, options = {}) {
 export async function startService(options = {}) {
   const { name = 'us', supplies = 20, env = {}, memory = false, data = dataFile(supplies), loaded = false } = options
   const folder = temporaryFolder()
-  const fullEnv = { AUCTION_LOG: 'off', ...env, DATA_DIR: join(folder.path, 'data') }
+  const fullEnv = { AUCTION_LOG: 'off', MAX_EVENT_LOOP_DELAY_MS: '0', ...env, DATA_DIR: join(folder.path, 'data') }
   if (!loaded) {
     const file = join(folder.path, 'bench.json')
     writeFileSync(file, data)

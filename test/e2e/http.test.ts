@@ -211,6 +211,7 @@ describe('HTTP', () => {
         },
         eventLoopDelayMs: { p50: expect.any(Number), p99: expect.any(Number), max: expect.any(Number) },
       },
+      load: { shed: 0, admittedShare: 1, auctionsInFlight: 0 },
       liveStatistics: { subscribers: 0, heldBackMs: 0 },
     })
   })

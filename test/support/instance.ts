@@ -68,7 +68,11 @@ export interface InstanceOptions {
  */
 export async function startInstance(env: InstanceEnv, options: InstanceOptions = {}): Promise<Instance> {
   const port = options.port ?? (await freePort())
-  const child = spawnAuction(['serve'], { LOG_LEVEL: 'info', ...env, PORT: `${port}`, HOST: '127.0.0.1' }, options.main)
+  const child = spawnAuction(
+    ['serve'],
+    { LOG_LEVEL: 'info', MAX_EVENT_LOOP_DELAY_MS: '0', ...env, PORT: `${port}`, HOST: '127.0.0.1' },
+    options.main,
+  )
   const log: LogLine[] = []
   const errors: string[] = []
   eachLine(child.stdout, (line) => log.push(parseLogLine(line)))

@@ -59,6 +59,7 @@ describe.each([
     const lane = createWebSocketFastLane({
       frontDoor,
       origin: {} as Origin,
+      loadShedding: { sheds: () => false },
       send: (data) => void sent.push(data),
       close: () => {},
       onUnexpected,

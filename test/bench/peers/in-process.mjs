@@ -42,4 +42,5 @@ createHttpServer({
   health,
   origins: createOrigins([]),
   limits: config,
+  loadShedding: { sheds: () => false },
 }).listen(config.port, config.host)

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { type AdmittedShare, createAdmittedShare, INTERVAL_MS, MIN_SHARE } from '../../src/server/admitted-share.ts'
+
+const MAX_DELAY_MS = 30
+
+/** A share with a clock: each interval of its life has beats of these delays. */
+function createIntervals() {
+  const share = createAdmittedShare(MAX_DELAY_MS)
+  let now = 0
+  share.beat(now, 0)
+  return {
+    share,
+    interval(...delaysMs: readonly number[]): number {
+      const [last = 0, ...others] = delaysMs.toReversed()
+      for (const delayMs of others.toReversed()) share.beat(now + 1, delayMs)
+      now += INTERVAL_MS
+      share.beat(now, last)
+      return share.value()
+    },
+  }
+}
+
+function admitted(share: AdmittedShare, requests: number): number {
+  let count = 0
+  for (let index = 0; index < requests; index++) if (share.admits()) count++
+  return count
+}
+
+describe('the share of requests that is taken', () => {
+  it('should be all, however late the loop is now and then', () => {
+    const { share, interval } = createIntervals()
+    for (let index = 0; index < 50; index++) expect(interval(500, 2, 400)).toBe(1)
+    expect(admitted(share, 100)).toBe(100)
+  })
+
+  it('should fall from the second interval on in which the loop was late all the time', () => {
+    const { interval } = createIntervals()
+    expect(interval(40, 60)).toBe(1)
+    expect(interval(40, 60)).toBe(0.75)
+    expect(interval(33, 60)).toBeCloseTo(0.75 * (30 / 33))
+    expect(interval(3000)).toBeCloseTo(0.75 * (30 / 33) * 0.7)
+  })
+
+  it('should not fall for two late intervals that are apart', () => {
+    const { interval } = createIntervals()
+    for (let index = 0; index < 20; index++) {
+      expect(interval(100)).toBe(1)
+      expect(interval(1)).toBe(1)
+    }
+  })
+
+  it('should never be nothing, and be all again within four seconds', () => {
+    const { share, interval } = createIntervals()
+    for (let index = 0; index < 100; index++) interval(1000)
+    expect(share.value()).toBe(MIN_SHARE)
+    expect(admitted(share, 1000)).toBe(50)
+    let intervals = 0
+    while (interval(0) < 1) intervals++
+    expect(intervals * INTERVAL_MS).toBeLessThan(4000)
+  })
+
+  it('should be taken evenly', () => {
+    const { share, interval } = createIntervals()
+    interval(60)
+    interval(60)
+    expect(share.value()).toBe(0.7)
+    for (let index = 0; index < 10; index++) expect(Math.abs(admitted(share, 10) - 7)).toBeLessThanOrEqual(1)
+  })
+})
