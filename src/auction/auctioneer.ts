@@ -46,7 +46,7 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
           isWaiting = true
           return finish(bidders, request, decision, auction)
         }
-        const recorded = recorder.record(auction)
+        const recorded = recorder.record(auction, request.asker)
         if (recorded instanceof Promise) {
           isWaiting = true
           return finish(bidders, request, decision, auction, recorded)
@@ -72,7 +72,7 @@ export function createAuctioneer(dependencies: AuctioneerDependencies): Auctione
       if (!decision.isAllowed) return refusal(decision)
       const held = holding ?? hold(bidders, request)
       const auction = held instanceof Promise ? await held : held
-      const recorded = recording ?? recorder.record(auction)
+      const recorded = recording ?? recorder.record(auction, request.asker)
       if (recorded instanceof Promise) await recorded
       return resultOf(auction, decision)
     } finally {

@@ -3,7 +3,8 @@ import type { BidderResponse } from '../bidders/types.ts'
 import { formatMicros } from '../money.ts'
 import type { Auction } from './types.ts'
 
-type FormattedAuction = Pick<Auction, 'supplyId' | 'country' | 'tmaxMs' | 'responses' | 'priceMicros'> & {
+/** What is shown of an auction. */
+export type FormattedAuction = Pick<Auction, 'supplyId' | 'country' | 'tmaxMs' | 'responses' | 'priceMicros'> & {
   readonly winner: { readonly id: string } | null
 }
 

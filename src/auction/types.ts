@@ -1,3 +1,4 @@
+import type { Asker } from '../asker.ts'
 import type { BidderResponse, RequestDetails } from '../bidders/types.ts'
 import type { AuctionType, Bidder, SupplySettings } from '../catalog/types.ts'
 
@@ -36,6 +37,8 @@ export interface AuctionRequest {
   readonly supply?: Partial<SupplySettings>
   /** Of the user and the place, for bidders that are asked over HTTP. */
   readonly details?: RequestDetails
+  /** Who asked, for whoever tells of the auction. */
+  readonly asker?: Asker
 }
 
 /** How a request to sell an impression ends. */

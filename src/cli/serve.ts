@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { defineCommand } from 'citty'
 import { type App, createApp } from '../composition/app.ts'
 import { type Config, parseConfig } from '../config.ts'
+import { newInstance } from '../instance.ts'
 import { createLog, type Logger } from '../log.ts'
 import { mistypedVariables } from '../mistyped-variables.ts'
 import { exampleRequest } from '../server/example-operations.ts'
@@ -16,10 +17,11 @@ export const serveCommand = defineCommand({
     runCommand(async () => {
       keepRequestsYoung()
       const config = parseConfig(process.env)
-      const log = createLog(config.logLevel)
+      const instance = newInstance()
+      const log = createLog(config.logLevel, instance)
       for (const line of mistypedVariables(process.env)) log.warn(line)
       const stopped = stopSignal(log, 'once what is in flight is answered')
-      const app = await createApp(config, { env: process.env, log })
+      const app = await createApp(config, { env: process.env, instance, log })
       announce(app, config, log)
       await stopped
       const { lostCounts, unlogged } = await app.dispose()

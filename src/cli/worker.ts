@@ -7,6 +7,7 @@ import { assertMigrated } from '../db/migrations.ts'
 import { createDailyArchive } from '../history/archive/daily-archive.ts'
 import { openShipper } from '../history/open-shipper.ts'
 import type { ShipperProgress } from '../history/shipper.ts'
+import { newInstance } from '../instance.ts'
 import { createLog, type Logger } from '../log.ts'
 import { mistypedVariables } from '../mistyped-variables.ts'
 import { openNoticeSender } from '../notices/open-sender.ts'
@@ -30,7 +31,7 @@ export const workerCommand = defineCommand({
         throw new WorkerError(`a worker stands between servers: set DATABASE_URL and REDIS_URL; ${remedy}.`)
       }
       await assertMigrated({ connectionString: databaseUrl })
-      const log = createLog(logLevel)
+      const log = createLog(logLevel, newInstance())
       for (const line of mistypedVariables(process.env)) log.warn(line)
       const stopped = stopSignal(log, 'once the batch under way is written')
       let progress: ShipperProgress | undefined

@@ -1,3 +1,4 @@
+import { createRequestIds } from '../asker.ts'
 import type { CatalogData } from '../catalog/data-file.ts'
 import type { Variables } from '../catalog/header-variables.ts'
 import type { Config } from '../config.ts'
@@ -7,6 +8,7 @@ import { createDisposer } from '../disposer.ts'
 import { createOperations } from '../graphql/operations.ts'
 import { createSchema } from '../graphql/schema/index.ts'
 import { inTime } from '../in-time.ts'
+import { type Instance, newInstance } from '../instance.ts'
 import { listen } from '../listen.ts'
 import type { Logger } from '../log.ts'
 import { readNoticesStatus } from '../notices/notices-status.ts'
@@ -45,6 +47,8 @@ export interface AppDependencies {
   readonly env?: Variables
   /** What an empty database is given instead of a generated catalogue. */
   readonly firstCatalog?: CatalogData
+  /** Which one this is, as its log has it. */
+  readonly instance?: Instance
   readonly log: Logger
 }
 
@@ -52,7 +56,8 @@ export interface AppDependencies {
  * Puts the service together from its configuration and starts it.
  * @throws an error with a `code`, whose message names the remedy, where something it needs is not there
  */
-export async function createApp(config: Config, { env = {}, firstCatalog, log }: AppDependencies): Promise<App> {
+export async function createApp(config: Config, dependencies: AppDependencies): Promise<App> {
+  const { env = {}, firstCatalog, instance = newInstance(), log } = dependencies
   const disposer = createDisposer()
   try {
     const database = await openDatabase(config, { command: SERVE_COMMAND })
@@ -95,7 +100,9 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
     const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
     disposer.add(() => yoga.dispose())
     const origins = createOrigins(config.corsOrigins ?? [])
+    const identify = createRequestIds(instance)
     const http = createHttpServer({
+      identify,
       yoga,
       fastLane: createFastLane({ frontDoor, onUnexpected }),
       graphiql: config.graphiql === 'on' ? createGraphiQL(services) : undefined,
@@ -107,6 +114,7 @@ export async function createApp(config: Config, { env = {}, firstCatalog, log }:
     })
     const webSocket = createGraphQLWebSocket({
       http,
+      identify,
       schema,
       yoga,
       frontDoor,

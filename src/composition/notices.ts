@@ -82,12 +82,12 @@ export function createNoticeLines(log: Logger): Pick<OpenNoticeSenderOptions, 'o
 function onFirstNotice(recorder: AuctionRecorder, act: () => void): AuctionRecorder {
   let isOver = false
   return {
-    record(auction) {
+    record(auction, asker) {
       if (!isOver && noticesOf(auction) !== undefined) {
         isOver = true
         act()
       }
-      return recorder.record(auction)
+      return recorder.record(auction, asker)
     },
   }
 }

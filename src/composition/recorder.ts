@@ -1,4 +1,4 @@
-import { formatAuction } from '../auction/format-auction.ts'
+import { fieldsOf } from '../asker.ts'
 import type { AuctionRecorder } from '../auction/recorder.ts'
 import type { Auction } from '../auction/types.ts'
 import type { AuctionLog } from '../history/types.ts'
@@ -33,19 +33,26 @@ function both(stats: AuctionRecorder, auctionLog: Pick<AuctionLog, 'record'>): A
 
 function withLines(recorder: AuctionRecorder, log: Logger): AuctionRecorder {
   return {
-    record(auction) {
-      const counted = recorder.record(auction)
+    record(auction, asker) {
+      const counted = recorder.record(auction, asker)
       // In a turn of its own, so that no caller waits for the log. A request that nobody could buy for is counted alone.
       if (auction.responses.length > 0) {
-        setImmediate(() => log.info({ auction: withoutBids(auction) }, formatAuction(auction)))
+        setImmediate(() => log.info({ ...fieldsOf(asker), auction: toldOf(auction) }, 'auction'))
       }
       return counted
     },
   }
 }
 
-/** What was offered to be shown, and the addresses that are told, are no matter of the log. */
-function withoutBids(auction: Auction): Auction {
-  if (auction.responses.every(({ bid }) => bid === undefined)) return auction
-  return { ...auction, responses: auction.responses.map((response) => ({ ...response, bid: undefined })) }
+/**
+ * An auction as the log tells it. What was offered to be shown, the addresses that are told, and how the winner is asked,
+ * which may have a secret in it, are no matter of the log.
+ */
+function toldOf(auction: Auction): Auction {
+  const { winner, responses } = auction
+  return {
+    ...auction,
+    responses: responses.map((response) => ({ ...response, bid: undefined })),
+    winner: winner && { id: winner.id, country: winner.country },
+  }
 }

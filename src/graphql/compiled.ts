@@ -1,4 +1,11 @@
-import { type DocumentNode, getVariableValues, Kind, type VariableDefinitionNode, visit } from 'graphql'
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  getVariableValues,
+  Kind,
+  type VariableDefinitionNode,
+  visit,
+} from 'graphql'
 import { compileQuery, isCompiledQuery } from 'graphql-jit'
 import type { GraphQLContext } from './context.ts'
 import type { OperationParts } from './interpreted.ts'
@@ -37,7 +44,7 @@ export function compileExecution({
   function run(context: GraphQLContext, variables: Variables, rootValue?: unknown): ReturnType<Execution> {
     try {
       let result = query(rootValue, context, fillDefaults(variables))
-      if (result instanceof Promise) return result.then((settled) => results.finish(settled, context), results.fail)
+      if (result instanceof Promise) return finishLater(result, context)
       if (result.errors && !('data' in result)) {
         // Compiled code words its refusals of variables in its own way, without codes, and misses values that are left
         // out and have a default though their type is non-null: what graphql-js makes of them counts.
@@ -46,12 +53,19 @@ export function compileExecution({
         })
         if (errors) return results.refuseVariables(errors, context)
         result = query(rootValue, context, coerced)
-        if (result instanceof Promise) return result.then((settled) => results.finish(settled, context), results.fail)
+        if (result instanceof Promise) return finishLater(result, context)
       }
       return results.finish(result, context)
     } catch (error) {
-      return results.fail(error)
+      return results.fail(error, context)
     }
+  }
+
+  function finishLater(result: Promise<ExecutionResult>, context: GraphQLContext): Promise<ExecutionResult> {
+    return result.then(
+      (settled) => results.finish(settled, context),
+      (error) => results.fail(error, context),
+    )
   }
 }
 

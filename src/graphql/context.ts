@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Asker } from '../asker.ts'
 import type { Auctioneer } from '../auction/auctioneer.ts'
 import type { OpenRtbBidders } from '../bidders/openrtb/client.ts'
 import type { Catalog } from '../catalog/types.ts'
@@ -35,8 +36,8 @@ export interface Origin {
   readonly request: IncomingMessage
 }
 
-/** One operation's context. Made anew for each operation, since Prisma's loaders keep their batches by it. */
-export interface GraphQLContext {
+/** One operation's context, and who asked for it. Made anew for each operation, since Prisma's loaders keep their batches by it. */
+export interface GraphQLContext extends Asker {
   readonly services: Services
   readonly origin: Origin
   /** When its request was here to its last byte, by `performance.now()`. */

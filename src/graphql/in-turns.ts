@@ -12,7 +12,7 @@ export function executeInTurns(execution: Execution, results: Results): Executio
       await nextTurn()
       return await encodeInTurns(await execution(context, variables, rootValue))
     } catch (error) {
-      return results.fail(error)
+      return results.fail(error, context)
     }
   }
 }

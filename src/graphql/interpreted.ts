@@ -25,13 +25,18 @@ export function interpretExecution({ schema, document, definition, results }: Op
   return (contextValue, variableValues, rootValue) => {
     try {
       const result = execute({ schema, document, operationName, contextValue, variableValues, rootValue })
-      if (result instanceof Promise) return result.then((settled) => finish(settled, contextValue), results.fail)
+      if (result instanceof Promise) {
+        return result.then(
+          (settled) => finish(settled, contextValue),
+          (error) => results.fail(error, contextValue),
+        )
+      }
       // Without data nothing was executed: the variables were refused.
       return 'data' in result
         ? finish(result, contextValue)
         : results.refuseVariables(result.errors ?? [], contextValue)
     } catch (error) {
-      return results.fail(error)
+      return results.fail(error, contextValue)
     }
   }
 

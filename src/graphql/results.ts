@@ -1,4 +1,5 @@
 import { type ExecutionResult, GraphQLError } from 'graphql'
+import type { OnUnexpected } from '../asker.ts'
 import type { Config } from '../config.ts'
 import type { GraphQLContext } from './context.ts'
 import { toClientError } from './errors.ts'
@@ -8,7 +9,7 @@ export interface ResultsDependencies {
   /** Whether callers may be told names of the schema that they have not used. */
   readonly introspection: Config['introspection']
   /** Called with each error that is a bug. */
-  readonly onUnexpected: (error: unknown) => void
+  readonly onUnexpected: OnUnexpected
 }
 
 /** Makes of what an executor gave what the caller is told. */
@@ -17,14 +18,14 @@ export interface Results {
   /** The result where the variables are not what the operation's types allow. */
   refuseVariables(errors: readonly GraphQLError[], context: GraphQLContext): ExecutionResult
   /** The result of a bug, which must not end the process, as it would where the HTTP server is the caller. */
-  fail(error: unknown): ExecutionResult
+  fail(error: unknown, context: GraphQLContext): ExecutionResult
 }
 
 export function createResults({ onUnexpected, introspection }: ResultsDependencies): Results {
   return {
     finish,
     refuseVariables: (errors, context) => finish({ errors: errors.map(variableError) }, context),
-    fail: (error) => ({ errors: [toClientError(error, onUnexpected)] }),
+    fail: (error, context) => ({ errors: [toClientError(error, (bug) => onUnexpected(bug, context))] }),
   }
 
   function finish(result: ExecutionResult, context: GraphQLContext): ExecutionResult {
@@ -32,7 +33,7 @@ export function createResults({ onUnexpected, introspection }: ResultsDependenci
     if (!result.errors && !extensions) return result
     const finished: { -readonly [Key in keyof ExecutionResult]: ExecutionResult[Key] } = {}
     if (result.errors) {
-      const errors = result.errors.map(toExecutionError)
+      const errors = result.errors.map((error) => toExecutionError(error, context))
       finished.errors = hasValue(result.data) ? errors.map(withoutRequestStatus) : errors
     }
     if ('data' in result) finished.data = result.data ?? null
@@ -47,10 +48,10 @@ export function createResults({ onUnexpected, introspection }: ResultsDependenci
     })
   }
 
-  function toExecutionError(error: GraphQLError): GraphQLError {
+  function toExecutionError(error: GraphQLError, context: GraphQLContext): GraphQLError {
     // An error that no resolver threw is a value that does not fit the schema: a bug.
     const isBug = !error.originalError && error.extensions?.code === undefined && error.path !== undefined
-    return toClientError(isBug ? new Error(error.message) : error, onUnexpected)
+    return toClientError(isBug ? new Error(error.message) : error, (bug) => onUnexpected(bug, context))
   }
 }
 

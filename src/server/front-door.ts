@@ -1,4 +1,5 @@
 import type { ExecutionArgs, ExecutionResult } from 'graphql'
+import type { OnUnexpected } from '../asker.ts'
 import type { GraphQLContext, Origin, Services } from '../graphql/context.ts'
 import { operationUnknown, toClientError } from '../graphql/errors.ts'
 import type { Operation, Operations, ResultStream, Variables } from '../graphql/operations.ts'
@@ -26,8 +27,9 @@ export interface FrontDoor {
   /**
    * An operation's context.
    * @param receivedAt when its request was here to its last byte, by `performance.now()`
+   * @param operationId under which a WebSocket's client asks
    */
-  createContext(origin: Origin, receivedAt?: number): GraphQLContext
+  createContext(origin: Origin, receivedAt?: number, operationId?: string): GraphQLContext
   /** Executes a validated query or mutation for Yoga and graphql-ws, which have then been answered. */
   execute(args: ExecutionArgs): ExecutionResult | Promise<ExecutionResult>
   /** Starts a validated subscription for them; a result instead of a stream says why it could not start. */
@@ -41,7 +43,7 @@ export interface FrontDoorDependencies {
   /** Called with the context of each operation that has been answered. */
   readonly onAnswered: (context: GraphQLContext) => void
   /** Called with each error that is a bug. */
-  readonly onUnexpected: (error: unknown) => void
+  readonly onUnexpected: OnUnexpected
 }
 
 export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor {
@@ -65,12 +67,12 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
       const operation = operations.prepare(document, operationName)
       if (!operation) return unknown()
       const context = contextValue as GraphQLContext
-      return withTicket(admit(context, operation), () => operation.subscribe(context, variableValues))
+      return withTicket(admit(context, operation), context, () => operation.subscribe(context, variableValues))
     },
   }
 
-  function createContext(origin: Origin, receivedAt = performance.now()): GraphQLContext {
-    return { services, origin, receivedAt, biddersMs: undefined }
+  function createContext(origin: Origin, receivedAt = performance.now(), operationId?: string): GraphQLContext {
+    return { services, origin, operationId, receivedAt, biddersMs: undefined }
   }
 
   function runAdmitted(operation: Operation, context: GraphQLContext, variables: Variables) {
@@ -87,7 +89,7 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
     context: GraphQLContext,
     variables: Variables,
   ): Promise<ExecutionResult> {
-    return withTicket(ticket, () => operation.run(context, variables))
+    return withTicket(ticket, context, () => operation.run(context, variables))
   }
 
   function admit(context: GraphQLContext, operation: Operation): Ticket | Promise<Ticket> {
@@ -100,6 +102,7 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
 
   async function withTicket<T>(
     ticket: Ticket | Promise<Ticket>,
+    context: GraphQLContext,
     start: () => T | Promise<T>,
   ): Promise<T | ExecutionResult> {
     let release: Ticket
@@ -107,7 +110,7 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
       release = await ticket
       return await start()
     } catch (error) {
-      return refusal(error)
+      return refusal(error, context)
     } finally {
       release?.()
     }
@@ -117,7 +120,7 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
     return refusal(operationUnknown())
   }
 
-  function refusal(error: unknown): ExecutionResult {
-    return { errors: [toClientError(error, onUnexpected)] }
+  function refusal(error: unknown, context?: GraphQLContext): ExecutionResult {
+    return { errors: [toClientError(error, (bug) => onUnexpected(bug, context))] }
   }
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { REQUEST_ID_HEADER, requestIdOf } from '../asker.ts'
 import type { Config } from '../config.ts'
 import type { FastLane } from './fast-lane.ts'
 import { type GraphiQL, isForPage } from './graphiql.ts'
@@ -13,6 +14,8 @@ import { readBody } from './read-body.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
 export interface HttpDependencies {
+  /** Gives a request its id. */
+  readonly identify: (request: IncomingMessage) => void
   readonly yoga: Yoga
   readonly fastLane: FastLane
   /** Undefined where it is off. */
@@ -34,7 +37,7 @@ type Route = Readonly<Record<string, Handler>>
 
 /** The HTTP server, not yet listening. */
 export function createHttpServer(dependencies: HttpDependencies): Server {
-  const { yoga, fastLane, graphiql, auctionEndpoint, health, origins, limits, loadShedding } = dependencies
+  const { identify, yoga, fastLane, graphiql, auctionEndpoint, health, origins, limits, loadShedding } = dependencies
   const { maxBodyBytes } = limits
   const routes = new Map<string, Route>([
     [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: graphqlOptions, [ANY_OTHER]: graphqlByYoga }],
@@ -44,6 +47,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     ['/readyz', { GET: ready }],
   ])
   const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
+    identify(request)
     const { url = '/', method = 'GET' } = request
     const route = routes.get(url) ?? routes.get(pathOf(url))
     const handle = route?.[method === 'HEAD' ? 'GET' : method] ?? route?.[ANY_OTHER] ?? notFound
@@ -70,16 +74,19 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   }
 
   function openRtbOptions(request: IncomingMessage, response: ServerResponse): void {
+    nameAnswer(request, response)
     if (!origins.preflight(request, response)) notFound(request, response)
   }
 
   function graphqlOptions(request: IncomingMessage, response: ServerResponse): void {
+    nameAnswer(request, response)
     if (!origins.preflight(request, response)) toYoga(request, response)
   }
 
   function graphqlPage(request: IncomingMessage, response: ServerResponse): void {
     origins.expose(request, response)
     if (isShed(response)) return
+    nameAnswer(request, response)
     if (graphiql?.(request, response)) return
     if (!graphiql && request.url === GRAPHQL_PATH && isForPage(request)) noPage(request, response)
     else toYoga(request, response)
@@ -120,11 +127,18 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     }
     // Media types are the same in upper case, which Yoga does not know.
     if (headers['content-type']) headers['content-type'] = headers['content-type'].toLowerCase()
+    nameAnswer(request, response)
     void yoga(request, response)
   }
 }
 
-function toGraphQL(_request: IncomingMessage, response: ServerResponse): void {
+/** What `json-response.ts` writes has the request's id by itself. */
+function nameAnswer(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader(REQUEST_ID_HEADER, requestIdOf(request))
+}
+
+function toGraphQL(request: IncomingMessage, response: ServerResponse): void {
+  nameAnswer(request, response)
   response.writeHead(302, { Location: GRAPHQL_PATH }).end()
 }
 

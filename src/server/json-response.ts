@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { ExecutionResult, FormattedExecutionResult, GraphQLError, GraphQLFormattedError } from 'graphql'
+import { requestIdOf } from '../asker.ts'
 import type { EncodedResult } from '../graphql/encode-in-turns.ts'
 import type { ErrorHttp } from '../graphql/errors.ts'
 
@@ -70,7 +71,12 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
 
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {
   if (response.destroyed) return
-  response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) })
+  // Together, since headers that were set before cost three times as much.
+  response.writeHead(status, {
+    'Content-Type': contentType,
+    'Content-Length': Buffer.byteLength(body),
+    'X-Request-Id': requestIdOf(response.req),
+  })
   response.end(body)
 }
 

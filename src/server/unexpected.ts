@@ -1,3 +1,4 @@
+import { type Asker, fieldsOf } from '../asker.ts'
 import { DatabaseError } from '../db/database-error.ts'
 import type { Logger } from '../log.ts'
 
@@ -8,9 +9,9 @@ import type { Logger } from '../log.ts'
  */
 export function createUnexpectedLog({ log, now }: { readonly log: Logger; readonly now: () => number }) {
   let toldAtMs = Number.NEGATIVE_INFINITY
-  return (error: unknown): void => {
+  return (error: unknown, asker?: Asker): void => {
     if (!(error instanceof DatabaseError)) {
-      log.error({ err: error }, 'unexpected error')
+      log.error({ ...fieldsOf(asker), err: error }, 'unexpected error')
     } else if (now() - toldAtMs >= REPEATED_AFTER_MS) {
       toldAtMs = now()
       log.error(error.message)

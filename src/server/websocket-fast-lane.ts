@@ -55,7 +55,7 @@ export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependenc
     const operation = frontDoor.find(payload.query, payload.operationName)
     if (!operation || operation.type === 'subscription') return false
 
-    const context = frontDoor.createContext(origin, receivedAt)
+    const context = frontDoor.createContext(origin, receivedAt, id)
     const result = frontDoor.run(operation, context, payload.variables)
     if (result instanceof Promise) answerLater(id, result, context)
     else answer(id, result, context)

@@ -6,6 +6,7 @@ import {
   getOperationAST,
 } from 'graphql'
 import { type Context, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
+import type { Asker, OnUnexpected } from '../asker.ts'
 import type { Origin } from '../graphql/context.ts'
 import { operationUnknown, persistedQueryNotSupported, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
 import { hasHashAlone } from '../graphql/parameters.ts'
@@ -33,7 +34,7 @@ export interface WebSocketProtocolDependencies {
   readonly yoga: Yoga
   readonly frontDoor: FrontDoor
   /** Called with each error that is a bug. */
-  readonly onUnexpected: (error: unknown) => void
+  readonly onUnexpected: OnUnexpected
 }
 
 /** The graphql-transport-ws protocol as graphql-ws does it, its operations parsed and validated by Yoga's rules. */
@@ -53,7 +54,7 @@ export function createWebSocketProtocol({
     onPing: ({ extra }, payload) => extra.pong(payload),
     onSubscribe: async (connection, id, payload) => {
       if (hasHashAlone(payload)) return [persistedQueryNotSupported()]
-      const args = await toExecutionArgs(payload, connection.extra.origin)
+      const args = await toExecutionArgs(payload, connection.extra.origin, id)
       return 'document' in args && isSubscription(args) ? limitSubscriptions(connection, id, args) : args
     },
     onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
@@ -72,9 +73,10 @@ export function createWebSocketProtocol({
   async function toExecutionArgs(
     payload: SubscribePayload,
     origin: Origin,
+    id: string,
   ): Promise<ExecutionArgs | readonly GraphQLError[]> {
     const { query, operationName, variables } = payload
-    const contextValue = frontDoor.createContext(origin)
+    const contextValue = frontDoor.createContext(origin, undefined, id)
     const args = { schema, operationName: operationName ?? null, variableValues: variables ?? null, contextValue }
     const known = frontDoor.find(query, operationName)
     if (known) return { ...args, document: known.document }
@@ -83,14 +85,16 @@ export function createWebSocketProtocol({
       const document = enveloped.parse(query)
       if (!getOperationAST(document, operationName)) return [operationUnknown()]
       const errors = await enveloped.validate(enveloped.schema, document)
-      return errors.length > 0 ? errors.map(toClient) : { ...args, document }
+      return errors.length > 0
+        ? errors.map((error: GraphQLError) => toClient(error, contextValue))
+        : { ...args, document }
     } catch (error) {
-      return [toClient(error)]
+      return [toClient(error, contextValue)]
     }
   }
 
-  function toClient(error: unknown): GraphQLError {
-    return toClientError(error, onUnexpected)
+  function toClient(error: unknown, asker: Asker): GraphQLError {
+    return toClientError(error, (bug) => onUnexpected(bug, asker))
   }
 }
 

@@ -4,6 +4,7 @@ import type { GraphQLSchema } from 'graphql'
 import { CloseCode, handleProtocols } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { type OnUnexpected, REQUEST_ID_HEADER, requestIdOf } from '../asker.ts'
 import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
 import { hasHashAlone } from '../graphql/parameters.ts'
@@ -19,6 +20,8 @@ import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
 export interface WebSocketDependencies {
   readonly http: Server
+  /** Gives a request its id. */
+  readonly identify: (request: IncomingMessage) => void
   readonly schema: GraphQLSchema
   readonly yoga: Yoga
   readonly frontDoor: FrontDoor
@@ -27,7 +30,7 @@ export interface WebSocketDependencies {
   readonly loadShedding: Pick<LoadShedding, 'sheds'>
   readonly log: Logger
   /** Called with each error that is a bug. */
-  readonly onUnexpected: (error: unknown) => void
+  readonly onUnexpected: OnUnexpected
 }
 
 export interface GraphQLWebSocket {
@@ -38,7 +41,7 @@ export interface GraphQLWebSocket {
 
 /** GraphQL over WebSocket, the graphql-transport-ws protocol, on the same path as HTTP. */
 export function createGraphQLWebSocket(dependencies: WebSocketDependencies): GraphQLWebSocket {
-  const { http, schema, yoga, frontDoor, origins, limits, loadShedding, log, onUnexpected } = dependencies
+  const { http, identify, schema, yoga, frontDoor, origins, limits, loadShedding, log, onUnexpected } = dependencies
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
@@ -47,6 +50,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   })
   const protocol = createWebSocketProtocol({ schema, yoga, frontDoor, onUnexpected })
 
+  sockets.on('headers', (headers, request) => headers.push(`${REQUEST_ID_HEADER}: ${requestIdOf(request)}`))
   http.on('upgrade', upgrade)
   return {
     connections: () => sockets.clients.size,
@@ -65,7 +69,10 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     if (!asksForWebSocket(request)) ignoreUpgrade(http, request, socket, head)
     else if (request.url?.split('?')[0] !== GRAPHQL_PATH) refuse(socket, '404 Not Found')
     else if (!origins.isAllowed(request)) refuse(socket, '403 Forbidden')
-    else sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
+    else {
+      identify(request)
+      sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
+    }
   }
 
   function refuse(socket: Duplex, status: string): void {
@@ -98,7 +105,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
         if (isObject(message) && isObject(message.payload) && hasHashAlone(message.payload)) message.payload.query = ''
         // It takes a message that was parsed before, though its types know of text alone.
         toProtocol(message as string).catch((error) => {
-          onUnexpected(error)
+          onUnexpected(error, extra)
           close(CloseCode.InternalServerError, 'Internal server error')
         })
       })

@@ -216,7 +216,7 @@ describe('auction serve', () => {
     await expectOneAuction(auction(['run', '--supply', input.supplyId, '--country', input.country], { DATA_DIR }))
   })
 
-  it('should log JSON where it is no terminal, one line an auction, with its block', async () => {
+  it('should log JSON where it is no terminal, one line an auction', async () => {
     const [line] = service.stdout.split('\n').filter((text) => text.includes('"listening"'))
     const { listening } = JSON.parse(line ?? '{}')
     expect(listening).toMatchObject({ url: service.url, graphql: `${service.url}/graphql` })
@@ -228,10 +228,12 @@ describe('auction serve', () => {
     expect(await example.code).toBe(0)
     expect(JSON.parse(example.stdout)).toMatchObject({ data: { runAuction: { __typename: expect.any(String) } } })
 
-    await vi.waitFor(() => expect(service.stdout).toContain('"msg":"Auction for '))
-    const logged = JSON.parse(service.stdout.split('\n').find((text) => text.includes('"msg":"Auction for ')) ?? '{}')
-    expectBlock(logged.msg)
+    await vi.waitFor(() => expect(service.stdout).toContain('"msg":"auction"'))
+    const logged = JSON.parse(service.stdout.split('\n').find((text) => text.includes('"msg":"auction"')) ?? '{}')
     expect(logged.auction).toMatchObject({ supplyId: listening.supplies[0], tmaxMs: 200 })
+    const [, key] = /-([\da-f]{8})$/.exec(logged.instance) ?? []
+    expect(logged.requestId).toMatch(new RegExp(`^${key}-\\d+$`))
+    expect(logged.instance).toBe(JSON.parse(line ?? '{}').instance)
   })
 
   it.skipIf(!hasScript)('should log for a reader on a terminal', async () => {

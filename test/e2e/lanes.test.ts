@@ -97,7 +97,8 @@ describe('the lanes', () => {
 })
 
 function overHttp(request: GraphQLRequest): Promise<HttpAnswer> {
-  return send(app.graphql, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(request) })
+  const headers = { 'content-type': 'application/json', 'x-request-id': 'lanes' }
+  return send(app.graphql, { headers, body: JSON.stringify(request) })
 }
 
 const RUNS = 200

@@ -5,7 +5,7 @@ import { parseDataFile } from '../../src/catalog/data-file.ts'
 import { loadCatalog } from '../../src/catalog/load.ts'
 import { type App, createApp } from '../../src/composition/app.ts'
 import { parseConfig } from '../../src/config.ts'
-import { createLog } from '../../src/log.ts'
+import { createLog, type Logger } from '../../src/log.ts'
 import { makeMigratedDataDir } from './migrated-data-dir.ts'
 
 /** A service in the test's own process, on the embedded default. */
@@ -44,10 +44,11 @@ export interface TestAppOptions {
   readonly env?: Readonly<Record<string, string>>
   /** What is sold, as a data file has it; the generated catalogue where it is not given. */
   readonly catalog?: { readonly [section in keyof TestCatalog]: object }
+  readonly log?: Logger
 }
 
 /** Starts a service with a data folder of its own, which is removed when it is disposed. */
-export async function startApp({ env = {}, catalog }: TestAppOptions = {}): Promise<TestApp> {
+export async function startApp({ env = {}, catalog, log }: TestAppOptions = {}): Promise<TestApp> {
   const folder = await mkdtemp(join(tmpdir(), 'auction-app-'))
   const removeFolder = () => rm(folder, { recursive: true, force: true })
   const config = parseConfig({
@@ -62,7 +63,7 @@ export async function startApp({ env = {}, catalog }: TestAppOptions = {}): Prom
   })
   try {
     await makeMigratedDataDir(config.dataDir)
-    const app = await createApp(config, { log: createLog(config.logLevel) })
+    const app = await createApp(config, { log: log ?? createLog(config.logLevel) })
     if (catalog) await replaceCatalog(app, catalog)
     return {
       ...app,

@@ -42,6 +42,8 @@ export async function answerOf(request: ClientRequest): Promise<HttpAnswer> {
   const [response] = await once(request, 'response')
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(response.headers)) {
+    // An id that was made, and not sent.
+    if (name === 'x-request-id' && !request.hasHeader(name)) continue
     if (!OF_THE_MOMENT.has(name)) headers[name] = String(value)
   }
   let text = ''

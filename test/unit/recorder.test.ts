@@ -2,7 +2,17 @@ import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import type { Auction } from '../../src/auction/types.ts'
 import { bidOf } from '../../src/bidders/response.ts'
+import type { BidderHttp } from '../../src/catalog/types.ts'
 import { createRecorder } from '../../src/composition/recorder.ts'
+
+const HTTP: BidderHttp = {
+  endpoint: 'https://a.example',
+  timeoutMs: null,
+  maxQps: null,
+  maxInFlight: null,
+  headers: { Authorization: 'Bearer a secret' },
+  gzip: false,
+}
 
 const AUCTION: Auction = {
   id: 'id',
@@ -12,7 +22,7 @@ const AUCTION: Auction = {
   responses: [bidOf('a', 230_000, 1)],
   auctionType: 'FIRST_PRICE',
   floorMicros: 0,
-  winner: { id: 'a', country: 'US' },
+  winner: { id: 'a', country: 'US', http: HTTP },
   priceMicros: 230_000,
   startedAtMs: 0,
   durationMs: 1,
@@ -42,8 +52,9 @@ describe('createRecorder', () => {
     expect(recorded).toEqual([AUCTION, unsold])
     expect(lines).toEqual([])
     await new Promise(setImmediate)
+    expect(lines.join()).not.toContain('a secret')
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-      { auction: JSON.parse(JSON.stringify(AUCTION)), msg: expect.stringContaining('Winner: a (0.23)') },
+      { auction: JSON.parse(JSON.stringify({ ...AUCTION, winner: { id: 'a', country: 'US' } })), msg: 'auction' },
     ])
   })
 })

@@ -160,7 +160,14 @@ builder.mutationField('runAuction', (t) =>
         throw badUserInput(`tmax must be ${TMAX_MS.min} to ${TMAX_MS.max} milliseconds, not ${tmax}.`)
       }
       const details = toRequestDetails(input)
-      const request: AuctionRequest = { supplyId, ip, country, tmaxMs: tmax, ...(details && { details }) }
+      const request: AuctionRequest = {
+        supplyId,
+        ip,
+        country,
+        tmaxMs: tmax,
+        asker: context,
+        ...(details && { details }),
+      }
       const result =
         idempotencyKey == null
           ? context.services.auctioneer.run(request)

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Asker, type OnUnexpected, REQUEST_ID_HEADER, requestIdOf } from '../../asker.ts'
 import type { Auctioneer } from '../../auction/auctioneer.ts'
 import { biddersTime } from '../../auction/collect-bids.ts'
 import type { AuctionResult } from '../../auction/types.ts'
@@ -21,7 +22,7 @@ export interface AuctionEndpointDependencies {
   readonly catalog: Pick<Catalog, 'current'>
   readonly overhead: Pick<OwnOverhead, 'answered'>
   /** Called with each error that is a bug. */
-  readonly onUnexpected: (error: unknown) => void
+  readonly onUnexpected: OnUnexpected
 }
 
 /**
@@ -46,16 +47,21 @@ export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies)
       sendError(response, 400, 'BAD_USER_INPUT', error.message)
       return
     }
-    void hold(wanted, response, receivedAt)
+    void hold(wanted, { origin: { request } }, response, receivedAt)
   }
 
-  async function hold(wanted: AuctionsWanted, response: ServerResponse, receivedAt: number): Promise<void> {
+  async function hold(
+    wanted: AuctionsWanted,
+    asker: Asker,
+    response: ServerResponse,
+    receivedAt: number,
+  ): Promise<void> {
     try {
-      const results = await Promise.all(wanted.auctions.map(({ request }) => auctioneer.run(request)))
+      const results = await Promise.all(wanted.auctions.map(({ request }) => auctioneer.run({ ...request, asker })))
       answer(wanted, results, response, onUnexpected)
       overhead.answered({ receivedAt, biddersMs: biddersMsOf(results) })
     } catch (error) {
-      onUnexpected(error)
+      onUnexpected(error, asker)
       sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
     }
   }
@@ -78,7 +84,7 @@ function answer(
   if (bids) sendJson(response, 200, bids)
   else if (waits.length === results.length) {
     sendResult(response, { errors: [rateLimited(Math.min(...waits))] }, 'application/json', onUnexpected)
-  } else response.writeHead(204).end()
+  } else response.writeHead(204, { [REQUEST_ID_HEADER]: requestIdOf(response.req) }).end()
 }
 
 /** Undefined where no auction was held. */

@@ -2,6 +2,8 @@
 import { DIST } from '../dist.mjs'
 import { config, createServices } from './services.mjs'
 
+/** @type {typeof import('../../../src/asker.ts')} */
+const { createRequestIds } = await import(`${DIST}asker.js`)
 /** @type {typeof import('../../../src/graphql/operations.ts')} */
 const { createOperations } = await import(`${DIST}graphql/operations.js`)
 /** @type {typeof import('../../../src/graphql/schema/index.ts')} */
@@ -35,6 +37,7 @@ const health = /** @type {import('../../../src/server/health.ts').Health} */ ({}
 /** Nobody asks it here. */
 const auctionEndpoint = () => {}
 createHttpServer({
+  identify: createRequestIds({ key: 'bench' }),
   yoga,
   fastLane,
   graphiql: createGraphiQL(services),
