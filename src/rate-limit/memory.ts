@@ -2,6 +2,7 @@ import type { RateLimitDecision, RateLimiter, RateLimitPolicy } from './types.ts
 import { createSlidingWindow } from './window.ts'
 
 const ALLOWED: RateLimitDecision = Object.freeze({ isAllowed: true, isLocal: false })
+const NONE = Object.freeze({ allowed: 0, refused: 0 })
 
 /** The limiter of a service that is one process. */
 export interface MemoryRateLimiter extends RateLimiter {
@@ -25,13 +26,20 @@ export function createMemoryRateLimiter({
   readonly trackedKeysMax?: number
 }): MemoryRateLimiter {
   const window = createSlidingWindow(policy, trackedKeysMax)
+  const local = { allowed: 0, refused: 0 }
   return {
     take: (key) => {
       const retryAfterMs = window.take(key, now())
-      return retryAfterMs === 0 ? ALLOWED : { isAllowed: false, retryAfterMs, isLocal: false }
+      if (retryAfterMs === 0) {
+        local.allowed += 1
+        return ALLOWED
+      }
+      local.refused += 1
+      return { isAllowed: false, retryAfterMs, isLocal: false }
     },
     size: () => window.size(),
     status: () => ({ status: 'up', kind: 'memory' }),
+    decisions: () => ({ redis: NONE, local, fallback: NONE }),
     dispose: async () => {},
   }
 }

@@ -48,7 +48,11 @@ export function createRedisRateLimiter({
 }): RateLimiter {
   const ask = createAsk(connection, policy)
   const window = createSlidingWindow(policy)
-  const counters: RateLimitCounters = { shared: 0, local: 0, refusedFromMemory: 0 }
+  const decisions = {
+    redis: { allowed: 0, refused: 0 },
+    local: { allowed: 0, refused: 0 },
+    fallback: { allowed: 0, refused: 0 },
+  }
   let waiting: Waiting[] = []
   let isCalling = false
   let isSlow = false
@@ -63,7 +67,7 @@ export function createRedisRateLimiter({
     }
     const retryAfterMs = window.waitMs(key, at)
     if (retryAfterMs > 0) {
-      counters.refusedFromMemory += 1
+      decisions.local.refused += 1
       return { isAllowed: false, retryAfterMs, isLocal: false }
     }
     return new Promise((resolve) => {
@@ -73,9 +77,13 @@ export function createRedisRateLimiter({
   }
 
   function decideLocally(key: string, at: number): RateLimitDecision {
-    counters.local += 1
     const retryAfterMs = window.take(key, at)
-    return retryAfterMs === 0 ? ALLOWED_LOCALLY : { isAllowed: false, retryAfterMs, isLocal: true }
+    if (retryAfterMs === 0) {
+      decisions.fallback.allowed += 1
+      return ALLOWED_LOCALLY
+    }
+    decisions.fallback.refused += 1
+    return { isAllowed: false, retryAfterMs, isLocal: true }
   }
 
   function call(): void {
@@ -115,17 +123,27 @@ export function createRedisRateLimiter({
         resolve(decideLocally(key, now()))
         continue
       }
-      counters.shared += 1
       if (retryAfterMs === 0) {
+        decisions.redis.allowed += 1
         // Counted from when it was asked for, which is before Redis counted it: a key that Redis would let pass again
         // is never refused here.
         window.count(key, at)
         resolve(ALLOWED)
       } else {
+        decisions.redis.refused += 1
         const answeredAt = now()
         window.refuseUntil(key, answeredAt + retryAfterMs, answeredAt)
         resolve({ isAllowed: false, retryAfterMs, isLocal: false })
       }
+    }
+  }
+
+  function counters(): RateLimitCounters {
+    const { redis, local, fallback } = decisions
+    return {
+      shared: redis.allowed + redis.refused,
+      local: fallback.allowed + fallback.refused,
+      refusedFromMemory: local.refused,
     }
   }
 
@@ -148,7 +166,8 @@ export function createRedisRateLimiter({
 
   return {
     take,
-    status: () => ({ ...redisStatus(connection), decided: { ...counters } }),
+    status: () => ({ ...redisStatus(connection), decided: counters() }),
+    decisions: () => decisions,
     dispose: async () => {
       const undecided = waiting
       waiting = []

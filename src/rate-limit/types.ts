@@ -16,6 +16,8 @@ export interface RateLimiter {
   take(key: string): RateLimitDecision | Promise<RateLimitDecision>
   /** For health reports. */
   status(): RateLimiterStatus
+  /** How many requests were decided in which way, since the start. */
+  decisions(): RateLimitDecisions
   dispose(): Promise<void>
 }
 
@@ -24,18 +26,33 @@ export interface RateLimiterStatus {
   readonly status: 'up' | 'down'
   readonly kind: 'memory' | 'single' | 'cluster'
   /** How many requests were decided in which way, where there is more than one. */
-  readonly decided?: Readonly<RateLimitCounters>
+  readonly decided?: RateLimitCounters
   readonly error?: string
+}
+
+/** By who decided. */
+export interface RateLimitDecisions {
+  /** The limiter that all instances share. */
+  readonly redis: Readonly<RateLimitResults>
+  /** This process: without Redis, and where it knows by itself that a key is over its limit. */
+  readonly local: Readonly<RateLimitResults>
+  /** This process, because Redis was away or too slow. */
+  readonly fallback: Readonly<RateLimitResults>
+}
+
+export interface RateLimitResults {
+  allowed: number
+  refused: number
 }
 
 /** How many requests were decided in which way, since the start. */
 export interface RateLimitCounters {
   /** By the shared limiter. */
-  shared: number
+  readonly shared: number
   /** By this process's own window, because the shared one was away or too slow. */
-  local: number
+  readonly local: number
   /** Refused without asking, because the key was known to be over its limit. */
-  refusedFromMemory: number
+  readonly refusedFromMemory: number
 }
 
 export interface RateLimitPolicy {

@@ -92,6 +92,10 @@ describe.runIf(hasRedis)('createRedisRateLimiter', () => {
     }
     expect(await redis.command('info', 'commandstats')).not.toContain('evalsha')
     expect(other.limiter.status().decided).toEqual({ shared: 1, local: 0, refusedFromMemory: 1 })
+    expect([one, other].map(({ limiter }) => limiter.decisions())).toEqual([
+      { redis: { allowed: 3, refused: 0 }, local: { allowed: 0, refused: 1 }, fallback: { allowed: 0, refused: 0 } },
+      { redis: { allowed: 0, refused: 1 }, local: { allowed: 0, refused: 1 }, fallback: { allowed: 0, refused: 0 } },
+    ])
   })
 
   it('should ask for many requests in few calls', async () => {
@@ -151,6 +155,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
       { isAllowed: false, isLocal: true, retryAfterMs: expect.any(Number) },
     ])
     expect((limiter.status().decided?.local ?? 0) - before).toBe(3)
+    expect(limiter.decisions().fallback).toEqual({ allowed: 2, refused: 1 })
 
     await redis.start()
     await vi.waitFor(() => expect(connection.state()).toBe('up'), { timeout: 5_000 })
