@@ -75,7 +75,7 @@ function openStreamed(
         })
   return {
     parts,
-    state: createStreamedLogState({ parts, streams, streamBytesMax, progress: () => progress }),
+    state: createStreamedLogState({ parts, streams, streamBytesMax, progress: () => progress, now: Date.now }),
     dispose: async () => shipper?.dispose(),
   }
 }

@@ -36,11 +36,14 @@ export interface NamedCounted extends Counted {
 export interface StreamSize {
   readonly entries: number
   readonly bytes: number
+  /** When the oldest entry came, in milliseconds since 1970 by Redis' clock; undefined where there is none. */
+  readonly oldestAtMs: number | undefined
 }
 
 /** The streams of one Redis: one, and on a cluster one for each shard. */
 export function createLogStreams({ client, isCluster }: Pick<RedisConnection, 'client' | 'isCluster'>): LogStream[] {
   const trimScript = defineScript(client, 'trimAuctionLog', new URL('trim-stream.lua', import.meta.url))
+  const sizeScript = defineScript(client, 'sizeAuctionLog', new URL('stream-size.lua', import.meta.url))
   const drainScript = defineScript(client, 'drainCounted', new URL('drain-counted.lua', import.meta.url))
   return isCluster ? SHARDS.map(createLogStream) : [createLogStream()]
 
@@ -74,8 +77,16 @@ export function createLogStreams({ client, isCluster }: Pick<RedisConnection, 'c
         return (await client.exists(counted, draining)) > 0
       },
       async size() {
-        const [entries, size] = await Promise.all([client.xlen(stream), client.get(bytes)])
-        return { entries, bytes: Number(size ?? 0) }
+        const [entries, size, oldest] = (await sizeScript([stream, bytes], [])) as [
+          number,
+          string | null,
+          string | null,
+        ]
+        return {
+          entries,
+          bytes: Number(size ?? 0),
+          oldestAtMs: oldest === null ? undefined : Number.parseInt(oldest, 10),
+        }
       },
     }
   }

@@ -13,8 +13,10 @@ export function createStreamedLogState(dependencies: {
   /** The most bytes in one of them. */
   readonly streamBytesMax: number
   readonly progress: () => ShipperProgress | undefined
+  /** Milliseconds since 1970. */
+  readonly now: () => number
 }): AuctionLogState {
-  const { parts, streams, streamBytesMax, progress } = dependencies
+  const { parts, streams, streamBytesMax, progress, now } = dependencies
   return {
     // They are flushed with the counts.
     pending: () => 0,
@@ -29,6 +31,7 @@ export function createStreamedLogState(dependencies: {
         pendingBytes: sizes.reduce((sum, { bytes }) => sum + bytes, parts.waitingBytes()),
         pendingBytesMax: streams.length * streamBytesMax,
         givenUp: parts.givenUp(),
+        lagMs: sizes.reduce((lag, { oldestAtMs = now() }) => Math.max(lag, now() - oldestAtMs), 0),
         streamEntries: sizes.reduce((sum, { entries }) => sum + entries, 0),
         worker: shipper === undefined ? 'elsewhere' : shipper.isStandby ? 'standby' : 'here',
         ...(error !== undefined && { error }),

@@ -37,6 +37,8 @@ export interface AuctionLogStatus {
   readonly pendingBytesMax: number
   /** Rows that this process gave up. */
   readonly givenUp: number
+  /** How long the one that has waited longest in Redis has been there, in milliseconds. */
+  readonly lagMs?: number
   /** Commits that wait in Redis. */
   readonly streamEntries?: number
   /** Who ships them: this process, or another one. */

@@ -37,10 +37,16 @@ describe.runIf(hasRedis && hasPostgres)('the auction log on its way through Redi
 
   it('should be in Redis with the counts when record resolves, and wait there for a worker', async () => {
     const stats = shipping.openStats()
+    const before = Date.now()
     await shipping.record(0, 30)
+    await shipping.record(30, 31)
+    const after = Date.now()
+    await shipping.record(31, 60)
     const [size] = await shipping.sizes()
     expect(size?.entries).toBeGreaterThan(0)
     expect(size?.bytes).toBeGreaterThan(30 * 80)
+    expect(size?.oldestAtMs).toBeGreaterThanOrEqual(before)
+    expect(size?.oldestAtMs).toBeLessThanOrEqual(after)
     expect(await redis.command('xlen', 'auction-log')).toBe(size?.entries)
     await shipping.ship()
     await shipping.untilShipped()

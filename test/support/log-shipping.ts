@@ -5,7 +5,7 @@ import { createPrismaClient } from '../../src/db/client.ts'
 import { migrateUp } from '../../src/db/migrations.ts'
 import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { createCommitParts } from '../../src/history/commit-part.ts'
-import { createLogStreams } from '../../src/history/log-stream.ts'
+import { createLogStreams, type StreamSize } from '../../src/history/log-stream.ts'
 import { openShipper } from '../../src/history/open-shipper.ts'
 import type { ShipperProgress } from '../../src/history/shipper.ts'
 import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
@@ -27,7 +27,7 @@ export interface Shipping {
   /** Records auctions of these numbers, at the same time. */
   record(from: number, to: number): Promise<void>
   /** How many commits and bytes wait in each stream, in the order of shards. */
-  sizes(): Promise<readonly { readonly entries: number; readonly bytes: number }[]>
+  sizes(): Promise<readonly StreamSize[]>
   /** Until nothing waits in Redis. */
   untilShipped(): Promise<void>
   dispose(): Promise<void>
