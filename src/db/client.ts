@@ -14,10 +14,10 @@ export interface PrismaClientOptions {
   readonly queryTimeoutMs?: number
 }
 
-/** A Prisma client that fails, rather than waits, where PostgreSQL does not answer. Connects when it is first used. */
-export function createPrismaClient(options: PrismaClientOptions): PrismaClient {
+/** Connections of a Prisma client, which fail, rather than wait, where PostgreSQL does not answer. None until it is first used. */
+export function createPool(options: PrismaClientOptions): pg.Pool {
   const { connectionString, maxConnections, queryTimeoutMs = QUERY_TIMEOUT_MS } = options
-  const adapter = new PrismaPg({
+  return new pg.Pool({
     connectionString,
     max: maxConnections,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -27,7 +27,11 @@ export function createPrismaClient(options: PrismaClientOptions): PrismaClient {
     keepAlive: true,
     application_name: 'auction',
   })
-  return new PrismaClient({ adapter })
+}
+
+/** A Prisma client. When it disconnects, its connections are closed. */
+export function createPrismaClient(options: PrismaClientOptions, pool = createPool(options)): PrismaClient {
+  return new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) })
 }
 
 /** A connection of one's own, not yet open, for what Prisma cannot do, such as a COPY. One that is lost fails the query under way. */

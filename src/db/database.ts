@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
-import { createPrismaClient, QUERY_TIMEOUT_MS } from './client.ts'
+import { createPool, createPrismaClient, type PrismaClientOptions, QUERY_TIMEOUT_MS } from './client.ts'
 import { DatabaseError } from './database-error.ts'
 import { openEmbedded } from './embedded/embedded.ts'
 import { assertMigrated, migrateUp } from './migrations.ts'
@@ -33,6 +33,8 @@ export interface Postgres {
 
 export interface Database extends Postgres {
   readonly prisma: PrismaClient
+  /** How many connections its client has, how many of them do nothing, and how many queries wait for one. */
+  readonly pool: { readonly totalCount: number; readonly idleCount: number; readonly waitingCount: number }
   /** Asks the database for an answer, and whether its tables are there. Rejects within 2 s where a server gives none. */
   ping(): Promise<void>
 }
@@ -71,11 +73,13 @@ export async function openPostgres(config: DatabaseConfig, options: OpenOptions)
 export async function openDatabase(config: DatabaseConfig, options: OpenOptions): Promise<Database> {
   const postgres = await openPostgres(config, options)
   const { connectionString, embedded, uses, problem } = postgres
-  const prisma = createPrismaClient({
+  const clientOptions: PrismaClientOptions = {
     connectionString,
     maxConnections: embedded ? EMBEDDED_MAX_CONNECTIONS : MAX_CONNECTIONS,
     queryTimeoutMs: options.queryTimeoutMs ?? (embedded ? EMBEDDED_QUERY_TIMEOUT_MS : QUERY_TIMEOUT_MS),
-  })
+  }
+  const pool = createPool(clientOptions)
+  const prisma = createPrismaClient(clientOptions, pool)
   async function ping(): Promise<void> {
     const reason = await problem()
     if (reason !== undefined) throw new DatabaseError('DATABASE_UNREACHABLE', reason)
@@ -92,5 +96,5 @@ export async function openDatabase(config: DatabaseConfig, options: OpenOptions)
     await dispose()
     throw error
   }
-  return { prisma, connectionString, embedded, uses, problem, ping, dispose }
+  return { prisma, pool, connectionString, embedded, uses, problem, ping, dispose }
 }
