@@ -160,6 +160,15 @@ const VARIABLES = {
     'How long a shutdown may then take to answer what is in flight, in milliseconds.',
     10_000,
   ),
+  METRICS: variable(
+    oneOf(SWITCH),
+    'Whether `/metrics` tells Prometheus how the service does; off: nothing is counted for it.',
+    'on',
+  ),
+  METRICS_PORT: variable(
+    wholeNumber(0, 65_535),
+    'A port of its own for `/metrics`, on HOST, which the API’s then does not have. Unset: the API’s.',
+  ),
   LOG_LEVEL: variable(
     oneOf(LOG_LEVELS),
     'The least severe level that is logged; each auction is logged at info.',

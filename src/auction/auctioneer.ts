@@ -20,17 +20,22 @@ export interface AuctioneerDependencies extends AuctionDependencies {
   readonly catalog: Pick<Catalog, 'current'>
   readonly rateLimiter: Pick<RateLimiter, 'take'>
   readonly recorder: AuctionRecorder
+  /** Told of each request for a supply that does not exist, of which nothing is recorded. */
+  readonly onUnknownSupply?: () => void
 }
 
 export function createAuctioneer(dependencies: AuctioneerDependencies): Auctioneer {
-  const { catalog, rateLimiter, recorder } = dependencies
+  const { catalog, rateLimiter, recorder, onUnknownSupply } = dependencies
   let inFlight = 0
   let auctions = 0
 
   return {
     run(request) {
       const bidders = catalog.current().eligibleBidders(request.supplyId, request.country)
-      if (!bidders) return { type: 'SUPPLY_NOT_FOUND', supplyId: request.supplyId }
+      if (!bidders) {
+        onUnknownSupply?.()
+        return { type: 'SUPPLY_NOT_FOUND', supplyId: request.supplyId }
+      }
       let isWaiting = false
       inFlight++
       // Each step is tried without waiting; the first that must be waited for goes on in `finish`.

@@ -6,6 +6,7 @@ import { parseConfig } from '../config.ts'
 import { openDatabase } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import { createLog } from '../log.ts'
+import { createCounts } from '../telemetry/counts.ts'
 import { runCommand } from './command-error.ts'
 import { COUNTRY, IP_ADDRESS, parseOption, TMAX, TMAX_ARGUMENT } from './options.ts'
 
@@ -23,14 +24,25 @@ export const runAuctionCommand = defineCommand({
       const country = parseOption('--country', args.country, COUNTRY)
       const ip = parseOption('--ip', args.ip, IP_ADDRESS)
       const tmaxMs = parseOption('--tmax', args.tmax, TMAX)
-      const config = { ...parseConfig(process.env), logLevel: 'warn' as const, worker: 'off' as const }
+      const config = {
+        ...parseConfig(process.env),
+        logLevel: 'warn' as const,
+        worker: 'off' as const,
+        metrics: 'off' as const,
+      }
       const disposer = createDisposer()
       try {
         const database = await openDatabase(config, { command: 'auction run' })
         disposer.add(() => database.dispose())
         const log = createLog(config.logLevel)
         await prepareCatalog({ config, database, log })
-        const { services, auctionLog, dispose } = await openServices({ config, database, env: process.env, log })
+        const { services, auctionLog, dispose } = await openServices({
+          config,
+          database,
+          env: process.env,
+          counts: createCounts(),
+          log,
+        })
         disposer.add(dispose)
         const result = await services.auctioneer.run({ supplyId, country, ip, tmaxMs })
         if (result.type === 'SUPPLY_NOT_FOUND') {

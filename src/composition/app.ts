@@ -19,6 +19,7 @@ import { createHealth, type DependencyChecks } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHttpServer } from '../server/http.ts'
 import { createLoadShedding } from '../server/load-shedding.ts'
+import { createMetricsEndpoint } from '../server/metrics-endpoint.ts'
 import { createAuctionEndpoint } from '../server/openrtb/auction-endpoint.ts'
 import { createOrigins } from '../server/origins.ts'
 import { createOwnOverhead } from '../server/own-overhead.ts'
@@ -26,14 +27,18 @@ import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
 import { createUnexpectedLog } from '../server/unexpected.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
 import { createYogaServer } from '../server/yoga.ts'
+import { createCounts } from '../telemetry/counts.ts'
 import { biddersState } from './bidders.ts'
 import { prepareCatalog } from './first-catalog.ts'
+import { openMetrics, serveMetrics } from './metrics.ts'
 import { type OpenServices, openServices } from './services.ts'
 
 /** A running service. */
 export interface App {
   /** Where it serves, such as http://127.0.0.1:4000. */
   readonly url: string
+  /** Where `/metrics` is; undefined where there is none. */
+  readonly metricsUrl: string | undefined
   readonly services: OpenServices['services']
   /**
    * Stops: nothing new is accepted, what is in flight is answered, counts are committed, subscriptions completed and
@@ -63,11 +68,12 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     const database = await openDatabase(config, { command: SERVE_COMMAND })
     disposer.add(() => database.dispose())
     await prepareCatalog({ config, database, firstCatalog, log })
-    const opened = await openServices({ config, database, env, log })
+    const counts = createCounts()
+    const opened = await openServices({ config, database, env, counts, log })
     disposer.add(() => opened.dispose())
 
     const { services } = opened
-    const overhead = createOwnOverhead()
+    const overhead = createOwnOverhead(config.metrics === 'on' ? counts.ownOverheadMs.add : undefined)
     disposer.add(() => overhead.dispose())
     const loadShedding = createLoadShedding({
       maxEventLoopDelayMs: config.maxEventLoopDelayMs,
@@ -95,12 +101,23 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       services,
       admission: createHeavyGate(),
       onAnswered: overhead.answered,
+      onTold: counts.errors.add,
       onUnexpected,
     })
     const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
     disposer.add(() => yoga.dispose())
     const origins = createOrigins(config.corsOrigins ?? [])
     const identify = createRequestIds(instance)
+    const metrics = openMetrics({
+      counts,
+      opened,
+      database,
+      health,
+      loadShedding,
+      http: () => http,
+      webSocket: () => webSocket,
+    })
+    const metricsEndpoint = metrics && createMetricsEndpoint(metrics, onUnexpected)
     const http = createHttpServer({
       identify,
       yoga,
@@ -108,6 +125,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       graphiql: config.graphiql === 'on' ? createGraphiQL(services) : undefined,
       auctionEndpoint: createAuctionEndpoint({ ...services, overhead, onUnexpected }),
       health,
+      metrics: config.metricsPort === undefined ? metricsEndpoint : undefined,
       origins,
       limits: config,
       loadShedding,
@@ -125,10 +143,12 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       onUnexpected,
     })
     const url = await listen(http, config)
+    const metricsUrl = metricsEndpoint && (await serveMetrics(metricsEndpoint, { config, url, disposer }))
 
     let stopping: Promise<ShutdownReport> | undefined
     return {
       url,
+      metricsUrl,
       services,
       dispose: () => {
         stopping ??= shutDown({

@@ -5,6 +5,7 @@ import type { Logger } from '../log.ts'
 import { type Confirmations, createConfirmations } from '../notices/confirmations.ts'
 import { noticesOf } from '../notices/notices-of.ts'
 import type { OpenNoticeSenderOptions } from '../notices/open-sender.ts'
+import type { NoticeProgress } from '../notices/sender.ts'
 import { createThreadedSender } from '../notices/threaded-sender.ts'
 
 export interface NoticesDependencies {
@@ -19,6 +20,8 @@ export interface OpenNotices {
   readonly confirmations: Confirmations | undefined
   /** A recorder that also sees to it that notices are sent, where an auction has any. */
   attend(recorder: AuctionRecorder): AuctionRecorder
+  /** What this process's sender last said of itself; undefined where it has none, or nobody to tell yet. */
+  progress(): NoticeProgress | undefined
   dispose(): Promise<void>
 }
 
@@ -26,7 +29,7 @@ export async function openNotices({ config, database, log }: NoticesDependencies
   if (config.auctionLog === 'off') {
     const warn = () =>
       log.warn('bidders are told nothing of their bids, since AUCTION_LOG=off: notices are sent from the log')
-    return { confirmations: undefined, attend: (recorder) => onFirstNotice(recorder, warn), dispose: async () => {} }
+    return { confirmations: undefined, attend: (recorder) => onFirstNotice(recorder, warn), ...NO_SENDER }
   }
   const { prisma, connectionString, embedded } = database
   const confirmations = createConfirmations({ prisma, now: Date.now })
@@ -35,17 +38,28 @@ export async function openNotices({ config, database, log }: NoticesDependencies
     const warn = () => {
       if (!hasWorker) log.warn('notices wait in the database: set WORKER=on, since without Redis there is no worker')
     }
-    return { confirmations, attend: (recorder) => onFirstNotice(recorder, warn), dispose: async () => {} }
+    return { confirmations, attend: (recorder) => onFirstNotice(recorder, warn), ...NO_SENDER }
   }
+  const lines = createNoticeLines(log)
+  let progress: NoticeProgress | undefined
   const sender = createThreadedSender({
     connectionString,
     embedded,
     allowPrivate: config.noticeAllowPrivate === '1',
-    ...createNoticeLines(log),
+    ...lines,
+    onProgress: (newest) => {
+      progress = newest
+      lines.onProgress(newest)
+    },
   })
   // What this process or another one has left. Where the database is away there is none to be sent for now.
   if ((await prisma.auctionNotice.findFirst().catch(() => null)) !== null) sender.start()
-  return { confirmations, attend: (recorder) => onFirstNotice(recorder, sender.start), dispose: sender.dispose }
+  return {
+    confirmations,
+    attend: (recorder) => onFirstNotice(recorder, sender.start),
+    progress: () => progress,
+    dispose: sender.dispose,
+  }
 }
 
 /** What a sender says: that it cannot send and that it can again, each once, and what was given up, every ten seconds. */
@@ -92,4 +106,5 @@ function onFirstNotice(recorder: AuctionRecorder, act: () => void): AuctionRecor
   }
 }
 
+const NO_SENDER = { progress: () => undefined, dispose: async () => {} }
 const GIVEN_UP_LINES_MS = 10_000

@@ -3,7 +3,6 @@ import { createAuctionIds } from '../auction/auction-id.ts'
 import { createAuctioneer } from '../auction/auctioneer.ts'
 import type { Clock } from '../auction/hold-auction.ts'
 import type { OpenRtbBidders } from '../bidders/openrtb/client.ts'
-import { createCatalog } from '../catalog/catalog.ts'
 import type { Variables } from '../catalog/header-variables.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/database.ts'
@@ -12,6 +11,7 @@ import type { Services } from '../graphql/context.ts'
 import { readHourTotals, readTotals } from '../history/read-totals.ts'
 import type { AuctionLogState } from '../history/types.ts'
 import type { Logger } from '../log.ts'
+import type { NoticeProgress } from '../notices/sender.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
 import { createRedisRateLimiter } from '../rate-limit/redis.ts'
 import type { RateLimiter } from '../rate-limit/types.ts'
@@ -29,8 +29,11 @@ import { createMemoryStatsStore } from '../stats/memory.ts'
 import { createRedisStatsStore } from '../stats/redis.ts'
 import type { StatsChanges, StatsStore } from '../stats/types.ts'
 import { msToNextHour, type StatsWindow, startOfWindow, windowOf } from '../stats/window.ts'
+import { type BidderCounts, createBidderCounts } from '../telemetry/bidder-counts.ts'
+import type { Counts } from '../telemetry/counts.ts'
 import { openAuctionLog } from './auction-log.ts'
 import { openBidders } from './bidders.ts'
+import { type CatalogState, type OpenCatalog, openCatalog } from './catalog.ts'
 import { openHistory } from './history.ts'
 import { openNotices } from './notices.ts'
 import { createRecorder } from './recorder.ts'
@@ -42,6 +45,11 @@ export interface OpenServices {
   readonly openRtb: OpenRtbBidders
   /** Undefined where auctions are not logged. */
   readonly auctionLog: AuctionLogState | undefined
+  /** What this process's sender of notices last said; undefined where it has sent nothing. */
+  readonly noticeProgress: () => NoticeProgress | undefined
+  /** By bidder; undefined where nobody is told. */
+  readonly bidderCounts: BidderCounts | undefined
+  readonly catalogState: Readonly<CatalogState>
   dispose(): Promise<void>
 }
 
@@ -50,6 +58,7 @@ export interface ServicesDependencies {
   readonly database: Database
   /** The environment's variables, for what the catalogue says with them. */
   readonly env: Variables
+  readonly counts: Counts
   readonly log: Logger
 }
 
@@ -57,7 +66,8 @@ export interface ServicesDependencies {
  * Makes everything behind the API from the configuration: each store in Redis where it names one, else in memory.
  * @throws where the catalogue cannot be loaded
  */
-export async function openServices({ config, database, env, log }: ServicesDependencies): Promise<OpenServices> {
+export async function openServices(dependencies: ServicesDependencies): Promise<OpenServices> {
+  const { config, database, env, counts, log } = dependencies
   const disposer = createDisposer()
   try {
     const { prisma } = database
@@ -70,17 +80,15 @@ export async function openServices({ config, database, env, log }: ServicesDepen
     for (const stop of stops) disposer.add(stop)
     const bidders = openBidders({ config, env, now: SYSTEM_CLOCK.monotonic, log })
     disposer.add(() => bidders.dispose())
-    const catalog = await createCatalog({
-      prisma,
-      uses: database.uses,
-      embedded: database.embedded,
-      serverUrl: database.embedded ? undefined : database.connectionString,
-      onChange: ({ revision, supplies, bidders: all }) => {
+    const bidderCounts =
+      config.metrics === 'on' ? createBidderCounts((id) => catalog.current().bidders.get(id)) : undefined
+    const { catalog, state: catalogState }: OpenCatalog = await openCatalog({
+      database,
+      retain: (all) => {
         bidders.openRtb.retain(all)
-        log.info({ revision: Number(revision), supplies: supplies.size, bidders: all.size }, 'new catalogue')
+        bidderCounts?.retain(all)
       },
-      onError: (error) => log.warn({ err: error }, 'the catalogue cannot be refreshed: the last one stays in use'),
-      onRecovery: () => log.info('the catalogue can be refreshed again'),
+      log,
     })
     disposer.add(() => catalog.dispose())
 
@@ -109,6 +117,10 @@ export async function openServices({ config, database, env, log }: ServicesDepen
           changes,
           log: auctionLog?.parts,
           window,
+          onCommit: (auctions, tookMs) => {
+            counts.commitAuctions.add(auctions)
+            counts.commitMs.add(tookMs)
+          },
           onError: (error) => log.error({ err: error }, 'counting in Redis met an error'),
         })
       : await openMemoryStats(config, database, changes, window)
@@ -124,10 +136,15 @@ export async function openServices({ config, database, env, log }: ServicesDepen
 
     const notices = await openNotices({ config, database, log })
     disposer.add(() => notices.dispose())
+    const recorder = notices.attend(createRecorder({ stats, auctionLog: auctionLog?.recorder, log }))
+    const onUnknownSupply = () => {
+      counts.unknownSupplies++
+    }
     const auctioneer = createAuctioneer({
       catalog,
       rateLimiter,
-      recorder: notices.attend(createRecorder({ stats, auctionLog: auctionLog?.recorder, log })),
+      recorder: bidderCounts ? counts.auctions.attend(recorder, bidderCounts) : recorder,
+      onUnknownSupply,
       bidderClient: bidders.client,
       clock: SYSTEM_CLOCK,
       newAuctionId: createAuctionIds(),
@@ -138,7 +155,7 @@ export async function openServices({ config, database, env, log }: ServicesDepen
       ? createRedisAnswers({ connection: answersRedis, onDoubt: (message) => log.warn(message) })
       : createMemoryAnswers()
     disposer.add(() => answers.dispose())
-    const soldOnce = createSoldOnce({ auctioneer, catalog, answers })
+    const soldOnce = createSoldOnce({ auctioneer, catalog, answers, onUnknownSupply })
     const history = openHistory({ config, database, onArchiveError: ({ message }) => log.error(message) })
     disposer.add(() => history.dispose())
     return {
@@ -156,6 +173,9 @@ export async function openServices({ config, database, env, log }: ServicesDepen
       rateLimiter,
       openRtb: bidders.openRtb,
       auctionLog: auctionLog?.state,
+      noticeProgress: notices.progress,
+      bidderCounts,
+      catalogState,
       dispose: () => disposer.dispose(),
     }
   } catch (error) {

@@ -45,6 +45,7 @@ export function createFastLane({ frontDoor, onUnexpected }: FastLaneDependencies
     context: GraphQLContext,
   ): void {
     sendResult(response, result, mediaType, onUnexpected)
+    if (result.errors) frontDoor.told(result.errors)
     frontDoor.answered(context)
   }
 }

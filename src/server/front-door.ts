@@ -1,4 +1,4 @@
-import type { ExecutionArgs, ExecutionResult } from 'graphql'
+import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql'
 import type { OnUnexpected } from '../asker.ts'
 import type { GraphQLContext, Origin, Services } from '../graphql/context.ts'
 import { operationUnknown, toClientError } from '../graphql/errors.ts'
@@ -18,6 +18,8 @@ export interface FrontDoor {
   run(operation: Operation, context: GraphQLContext, variables: Variables): ExecutionResult | Promise<ExecutionResult>
   /** To be called when the answer was handed to the socket. */
   readonly answered: (context: GraphQLContext) => void
+  /** To be called with the errors of each result that a caller is told, executed or not. */
+  readonly told: (errors: readonly GraphQLError[]) => void
 
   /**
    * Waits until a text that is not known may be parsed and validated: one in each turn of the event loop.
@@ -42,16 +44,19 @@ export interface FrontDoorDependencies {
   readonly admission: Admission
   /** Called with the context of each operation that has been answered. */
   readonly onAnswered: (context: GraphQLContext) => void
+  /** Called with errors that a caller is told. */
+  readonly onTold?: (errors: readonly GraphQLError[]) => void
   /** Called with each error that is a bug. */
   readonly onUnexpected: OnUnexpected
 }
 
 export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor {
-  const { operations, services, admission, onAnswered, onUnexpected } = dependencies
+  const { operations, services, admission, onAnswered, onTold = () => {}, onUnexpected } = dependencies
   return {
     find: operations.find,
     run: runAdmitted,
     answered: onAnswered,
+    told: onTold,
     turnToRead: createTurns(),
     createContext,
     execute({ document, operationName, contextValue, variableValues }) {

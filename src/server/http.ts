@@ -8,6 +8,7 @@ import type { Health } from './health.ts'
 import { formatResult, sendError, sendJson } from './json-response.ts'
 import { type LoadShedding, SHED, SHED_RETRY_AFTER_MS } from './load-shedding.ts'
 import { isForm } from './media-type.ts'
+import { METRICS_PATH, type MetricsEndpoint } from './metrics-endpoint.ts'
 import { type AuctionEndpoint, OPENRTB_PATH } from './openrtb/auction-endpoint.ts'
 import { forbiddenOrigin, type Origins } from './origins.ts'
 import { readBody } from './read-body.ts'
@@ -22,6 +23,8 @@ export interface HttpDependencies {
   readonly graphiql: GraphiQL | undefined
   readonly auctionEndpoint: AuctionEndpoint
   readonly health: Health
+  /** Undefined where metrics are not told, or on a port of their own. */
+  readonly metrics?: MetricsEndpoint | undefined
   readonly origins: Origins
   readonly limits: HttpLimits
   readonly loadShedding: Pick<LoadShedding, 'sheds'>
@@ -37,7 +40,8 @@ type Route = Readonly<Record<string, Handler>>
 
 /** The HTTP server, not yet listening. */
 export function createHttpServer(dependencies: HttpDependencies): Server {
-  const { identify, yoga, fastLane, graphiql, auctionEndpoint, health, origins, limits, loadShedding } = dependencies
+  const { identify, yoga, fastLane, graphiql, auctionEndpoint, health, metrics, origins, limits, loadShedding } =
+    dependencies
   const { maxBodyBytes } = limits
   const routes = new Map<string, Route>([
     [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: graphqlOptions, [ANY_OTHER]: graphqlByYoga }],
@@ -46,6 +50,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     ['/livez', { GET: live }],
     ['/readyz', { GET: ready }],
   ])
+  if (metrics) routes.set(METRICS_PATH, { GET: metrics })
   const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
     identify(request)
     const { url = '/', method = 'GET' } = request

@@ -22,8 +22,11 @@ export interface OverheadWindow {
   readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number }
 }
 
-/** Measures from now on, in windows of WINDOW_MS. */
-export function createOwnOverhead(): OwnOverhead {
+/**
+ * Measures from now on, in windows of WINDOW_MS.
+ * @param onMeasured told of each operation that is counted, in milliseconds
+ */
+export function createOwnOverhead(onMeasured?: (ownMs: number) => void): OwnOverhead {
   const own = createHistogram()
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   loop.enable()
@@ -40,6 +43,7 @@ export function createOwnOverhead(): OwnOverhead {
       const ownMs = performance.now() - receivedAt - biddersMs
       // It takes whole numbers from 1 on; a timer may be served some microseconds early.
       own.record(Math.max(1, Math.round(ownMs * US_PER_MS)))
+      onMeasured?.(Math.max(0, ownMs))
     },
     lastWindow: () => last,
     dispose() {

@@ -74,6 +74,7 @@ export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependenc
 
   function answer(id: string, result: ExecutionResult, context: GraphQLContext): void {
     sendResult(id, result)
+    if (result.errors) frontDoor.told(result.errors)
     frontDoor.answered(context)
   }
 

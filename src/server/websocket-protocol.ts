@@ -60,9 +60,13 @@ export function createWebSocketProtocol({
     onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
     onNext: (_connection, _id, _payload, _args, next) => {
       const result = next as ExecutionResult
+      if (result.errors) frontDoor.told(result.errors)
       return result.errors ? formatResult(result) : sharedJson.standIn(result)
     },
-    onError: (_connection, _id, _payload, errors) => errors.map(formatError),
+    onError: (_connection, _id, _payload, errors) => {
+      frontDoor.told(errors)
+      return errors.map(formatError)
+    },
   })
   return {
     opened: (socket, extra) =>

@@ -75,7 +75,7 @@ interface NodeContext {
 }
 
 /** Executes through the front door, as the lanes do. */
-function useFrontDoor({ turnToRead, execute, subscribe }: FrontDoor): Plugin {
+function useFrontDoor({ turnToRead, execute, subscribe, told }: FrontDoor): Plugin {
   return {
     onParams: ({ params }) => {
       if (hasHashAlone(params)) throw persistedQueryNotSupported()
@@ -83,6 +83,10 @@ function useFrontDoor({ turnToRead, execute, subscribe }: FrontDoor): Plugin {
     },
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
     onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
+    // Of a stream the refusals to begin it alone: its events are the stream's own.
+    onResultProcess: ({ result }) => {
+      if ('errors' in result && result.errors) told(result.errors)
+    },
   }
 }
 

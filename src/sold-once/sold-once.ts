@@ -27,9 +27,12 @@ export interface SoldOnceDependencies {
   readonly auctioneer: Pick<Auctioneer, 'run'>
   readonly catalog: Pick<Catalog, 'current'>
   readonly answers: AnswerStore
+  /** Told of each request for a supply that does not exist: the auctioneer is not asked. */
+  readonly onUnknownSupply?: () => void
 }
 
-export function createSoldOnce({ auctioneer, catalog, answers }: SoldOnceDependencies): SoldOnce {
+export function createSoldOnce(dependencies: SoldOnceDependencies): SoldOnce {
+  const { auctioneer, catalog, answers, onUnknownSupply } = dependencies
   const underWay = new Map<string, UnderWay>()
   let waiting = 0
 
@@ -37,7 +40,10 @@ export function createSoldOnce({ auctioneer, catalog, answers }: SoldOnceDepende
     async run(request, key) {
       const { supplyId } = request
       // Before anything else, so that no id that somebody made up gets into the store.
-      if (!catalog.current().supplies.has(supplyId)) return { type: 'SUPPLY_NOT_FOUND', supplyId }
+      if (!catalog.current().supplies.has(supplyId)) {
+        onUnknownSupply?.()
+        return { type: 'SUPPLY_NOT_FOUND', supplyId }
+      }
       const sale = saleOf(request, key)
       const first = underWay.get(sale.name)
       if (first) return first.request === sale.request ? follow(first) : { type: 'KEY_REUSED' }

@@ -37,6 +37,7 @@ export const MARKER_LIFETIME_S = 86_400
  * @param log makes the auction log's part of a commit, where auctions are logged: what is recorded are whole auctions then.
  * @param window where statistics are of the last hours alone: under keys of their own, beside those of all hours
  * @param now milliseconds since 1970: the window's clock. By default it is Redis' own, by which all instances agree
+ * @param onCommit is told of each commit that was made, how many auctions it had and how long it took
  * @param onError is told of counters that Redis could not add to, which happens only where their keys hold something else,
  *   and of what `changes` throws
  */
@@ -46,6 +47,7 @@ export function createRedisStatsStore({
   log,
   window,
   now,
+  onCommit,
   onError = () => {},
 }: {
   readonly connection: RedisConnection
@@ -53,6 +55,7 @@ export function createRedisStatsStore({
   readonly log?: CommitParts | undefined
   readonly window?: StatsWindow | undefined
   readonly now?: () => number
+  readonly onCommit?: (auctions: number, tookMs: number) => void
   readonly onError?: (error: unknown) => void
 }): StatsStore {
   const { client, isCluster } = connection
@@ -92,6 +95,7 @@ export function createRedisStatsStore({
   })
 
   async function apply({ sequence, entries }: Batch<Waiting>, shard: string | undefined): Promise<void> {
+    const startedAt = performance.now()
     const supplyIds = [...entries.keys()]
     const known = supplyIds.filter((supplyId) => index.has(supplyId))
     const indexing = index.add(supplyIds.filter((supplyId) => !index.has(supplyId)))
@@ -132,6 +136,7 @@ export function createRedisStatsStore({
     }
     // The last, as what fails before it is sent again.
     log?.committed(parts, bytes, shard)
+    onCommit?.(itemsOf(entries), performance.now() - startedAt)
   }
 
   async function available<T>(read: () => Promise<T>): Promise<T> {
@@ -198,6 +203,12 @@ function tallyOfHour(waiting: Waiting, hour: number): Tally {
     waiting.hours.set(hour, tally)
   }
   return tally
+}
+
+function itemsOf(entries: Batch<Waiting>['entries']): number {
+  let sum = 0
+  for (const { items } of entries.values()) sum += items
+  return sum
 }
 
 function isAuction(count: AuctionCount): count is Auction {

@@ -1,0 +1,45 @@
+import type { GraphQLError } from 'graphql'
+
+/** Errors that callers were told, by code. */
+export interface ErrorCounts {
+  add(errors: readonly GraphQLError[]): void
+  all(): Iterable<readonly [code: string, errors: number]>
+}
+
+export function createErrorCounts(): ErrorCounts {
+  const counts = new Map<string, number>([...CODES, OTHER_CODE].map((code) => [code, 0]))
+  return {
+    add(errors) {
+      for (const { extensions } of errors) {
+        const { code } = extensions ?? {}
+        const known = typeof code === 'string' && counts.has(code) ? code : OTHER_CODE
+        counts.set(known, (counts.get(known) ?? 0) + 1)
+      }
+    },
+    all: () => counts,
+  }
+}
+
+/** Those of GraphQL's that README lists: a label is never what somebody else has made up. */
+export const CODES: readonly string[] = [
+  'ARCHIVE_UNAVAILABLE',
+  'BAD_REQUEST',
+  'BAD_USER_INPUT',
+  'DATABASE_UNAVAILABLE',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'IDEMPOTENCY_KEY_REUSED',
+  'IDEMPOTENCY_UNAVAILABLE',
+  'INTERNAL_SERVER_ERROR',
+  'INTROSPECTION_DISABLED',
+  'METHOD_NOT_ALLOWED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'OVERLOADED',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'RANGE_TOO_LARGE',
+  'RATE_LIMITED',
+  'STATS_UNAVAILABLE',
+  'SUPPLY_NOT_FOUND',
+  'TOO_MANY_SUBSCRIPTIONS',
+]
+const OTHER_CODE = 'other'
