@@ -7,7 +7,17 @@ import {
   type RequiredValidatorSpec,
 } from 'envalid'
 import { redact } from './redact.ts'
-import { clusterUrl, decimal, ORIGINS, oneOf, SOME_TEXT, url, type ValueKind, wholeNumber } from './value-kinds.ts'
+import {
+  clusterUrl,
+  decimal,
+  NETWORKS,
+  ORIGINS,
+  oneOf,
+  SOME_TEXT,
+  url,
+  type ValueKind,
+  wholeNumber,
+} from './value-kinds.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -149,6 +159,17 @@ const VARIABLES = {
     wholeNumber(1, 1_000_000),
     'Auctions that may be under way at a time in this process; beyond it requests are shed.',
     20_000,
+  ),
+  MAX_CONNECTIONS: variable(wholeNumber(1, 1_000_000), 'The most connections that may be open at a time.', 10_000),
+  MAX_CONNECTIONS_PER_ADDRESS: variable(
+    wholeNumber(1, 1_000_000),
+    'The most connections of one IP address, or of one IPv6 /64, that is not among TRUSTED_PROXIES.',
+    1000,
+  ),
+  TRUSTED_PROXIES: variable(
+    NETWORKS,
+    'Whose connections bring many clients: they are not counted by address, and the client is the last of X-Forwarded-For that is not one of them.',
+    ['127.0.0.0/8', '::1'],
   ),
   SHUTDOWN_GRACE_MS: variable(
     wholeNumber(0, 600_000),

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 /** A kind of text that a setting or an option may be, and the value that it stands for. */
 export interface ValueKind<T> {
   /** Finishes the sentence "it must be …", and is what the documentation says. */
@@ -69,6 +71,21 @@ export const ORIGINS: ValueKind<readonly string[]> = {
       ? origins
       : undefined
   },
+}
+
+/** Addresses, and networks as an address and how many of its bits are theirs. */
+export const NETWORKS: ValueKind<readonly string[]> = {
+  allowed: 'addresses or networks such as 10.0.0.0/8, separated by commas, or none',
+  parse: (text) => {
+    const networks = text === 'none' ? [] : text.split(',').map((part) => part.trim())
+    return networks.every(isNetwork) ? networks : undefined
+  },
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits = '0', ...more] = text.split('/')
+  const maxBits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+  return more.length === 0 && !address.includes('%') && /^\d{1,3}$/.test(bits) && Number(bits) <= maxBits
 }
 
 function startsWith(text: string, protocol: string): boolean {

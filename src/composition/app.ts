@@ -12,6 +12,8 @@ import { type Instance, newInstance } from '../instance.ts'
 import { listen } from '../listen.ts'
 import type { Logger } from '../log.ts'
 import { readNoticesStatus } from '../notices/notices-status.ts'
+import { createClientAddresses } from '../server/client-addresses.ts'
+import { createConnections } from '../server/connections.ts'
 import { createFastLane } from '../server/fast-lane.ts'
 import { createFrontDoor } from '../server/front-door.ts'
 import { createGraphiQL } from '../server/graphiql.ts'
@@ -106,6 +108,8 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     })
     const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
     disposer.add(() => yoga.dispose())
+    const addresses = createClientAddresses(config.trustedProxies)
+    const connections = createConnections({ addresses, limits: config })
     const origins = createOrigins(config.corsOrigins ?? [])
     const identify = createRequestIds(instance)
     const metrics = openMetrics({
@@ -127,6 +131,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       health,
       metrics: config.metricsPort === undefined ? metricsEndpoint : undefined,
       origins,
+      connections,
       limits: config,
       loadShedding,
     })
@@ -137,6 +142,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       yoga,
       frontDoor,
       origins,
+      connections,
       limits: config,
       loadShedding,
       log,

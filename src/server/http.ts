@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Readable } from 'node:stream'
 import { REQUEST_ID_HEADER, requestIdOf } from '../asker.ts'
 import type { Config } from '../config.ts'
+import { type Connections, TOO_MANY_CONNECTIONS } from './connections.ts'
 import type { FastLane } from './fast-lane.ts'
 import { type GraphiQL, isForPage } from './graphiql.ts'
 import type { Health } from './health.ts'
@@ -26,6 +27,7 @@ export interface HttpDependencies {
   /** Undefined where metrics are not told, or on a port of their own. */
   readonly metrics?: MetricsEndpoint | undefined
   readonly origins: Origins
+  readonly connections: Connections
   readonly limits: HttpLimits
   readonly loadShedding: Pick<LoadShedding, 'sheds'>
 }
@@ -40,8 +42,19 @@ type Route = Readonly<Record<string, Handler>>
 
 /** The HTTP server, not yet listening. */
 export function createHttpServer(dependencies: HttpDependencies): Server {
-  const { identify, yoga, fastLane, graphiql, auctionEndpoint, health, metrics, origins, limits, loadShedding } =
-    dependencies
+  const {
+    identify,
+    yoga,
+    fastLane,
+    graphiql,
+    auctionEndpoint,
+    health,
+    metrics,
+    origins,
+    connections,
+    limits,
+    loadShedding,
+  } = dependencies
   const { maxBodyBytes } = limits
   const routes = new Map<string, Route>([
     [GRAPHQL_PATH, { POST: graphql, GET: graphqlPage, OPTIONS: graphqlOptions, [ANY_OTHER]: graphqlByYoga }],
@@ -56,8 +69,12 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     const { url = '/', method = 'GET' } = request
     const route = routes.get(url) ?? routes.get(pathOf(url))
     const handle = route?.[method === 'HEAD' ? 'GET' : method] ?? route?.[ANY_OTHER] ?? notFound
-    handle(request, response)
+    const refusal = connections.refusalOf(request.socket)
+    if (refusal) response.setHeader('Connection', 'close')
+    if (refusal && handle !== live && handle !== ready) sendTooManyConnections(response, refusal)
+    else handle(request, response)
   })
+  connections.bound(server)
   server.headersTimeout = limits.headersTimeoutMs
   server.requestTimeout = limits.requestTimeoutMs
   server.keepAliveTimeout = limits.keepAliveTimeoutMs
@@ -165,12 +182,18 @@ function notFound(_request: IncomingMessage, response: ServerResponse): void {
   sendError(response, 404, 'NOT_FOUND', `Nothing is here: GraphQL is at ${GRAPHQL_PATH}.`)
 }
 
+function sendTooManyConnections(response: ServerResponse, reason: string): void {
+  response.setHeader('Retry-After', RETRY_AFTER_S)
+  sendError(response, 503, TOO_MANY_CONNECTIONS, reason)
+}
+
 function pathOf(url: string): string {
   const queryAt = url.indexOf('?')
   return queryAt === -1 ? url : url.slice(0, queryAt)
 }
 
 const ANY_OTHER = '*'
+const RETRY_AFTER_S = 1
 /** How often it is looked for requests over these times, in milliseconds; Node's own is 30 s, longer than a shutdown. */
 const TIMEOUT_CHECK_MS = 1000
 const SHED_BODY = formatResult(SHED)

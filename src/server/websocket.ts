@@ -9,8 +9,10 @@ import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
 import { hasHashAlone } from '../graphql/parameters.ts'
 import { isObject } from '../is-object.ts'
+import { type Connections, TOO_MANY_CONNECTIONS } from './connections.ts'
 import type { FrontDoor } from './front-door.ts'
 import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
+import { errorBody } from './json-response.ts'
 import type { LoadShedding } from './load-shedding.ts'
 import type { Origins } from './origins.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
@@ -26,6 +28,7 @@ export interface WebSocketDependencies {
   readonly yoga: Yoga
   readonly frontDoor: FrontDoor
   readonly origins: Pick<Origins, 'isAllowed'>
+  readonly connections: Pick<Connections, 'refusalOf'>
   readonly limits: Pick<Config, 'maxBodyBytes'>
   readonly loadShedding: Pick<LoadShedding, 'sheds'>
   readonly log: Logger
@@ -41,7 +44,8 @@ export interface GraphQLWebSocket {
 
 /** GraphQL over WebSocket, the graphql-transport-ws protocol, on the same path as HTTP. */
 export function createGraphQLWebSocket(dependencies: WebSocketDependencies): GraphQLWebSocket {
-  const { http, identify, schema, yoga, frontDoor, origins, limits, loadShedding, log, onUnexpected } = dependencies
+  const { http, identify, schema, yoga, frontDoor, origins, connections, limits, loadShedding, log, onUnexpected } =
+    dependencies
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
@@ -66,7 +70,9 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = connections.refusalOf(request.socket)
     if (!asksForWebSocket(request)) ignoreUpgrade(http, request, socket, head)
+    else if (refusal) refuse(socket, '503 Service Unavailable', errorBody(TOO_MANY_CONNECTIONS, refusal))
     else if (request.url?.split('?')[0] !== GRAPHQL_PATH) refuse(socket, '404 Not Found')
     else if (!origins.isAllowed(request)) refuse(socket, '403 Forbidden')
     else {
@@ -75,10 +81,11 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     }
   }
 
-  function refuse(socket: Duplex, status: string): void {
+  function refuse(socket: Duplex, status: string, body = ''): void {
     // From here on the connection is ours, and one that breaks off is nobody's error.
     socket.on('error', () => socket.destroy())
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    const headers = `Connection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`
+    socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`)
   }
 
   function open(socket: WebSocket, connection: Duplex, request: IncomingMessage): void {

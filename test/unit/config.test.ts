@@ -30,6 +30,12 @@ describe('the configuration', () => {
     })
   })
 
+  it('should trust the machine’s own proxies unless others, or none, are named', () => {
+    expect(parseConfig({}).trustedProxies).toEqual(['127.0.0.0/8', '::1'])
+    expect(parseConfig({ TRUSTED_PROXIES: '10.0.0.7, fd00::/8' }).trustedProxies).toEqual(['10.0.0.7', 'fd00::/8'])
+    expect(parseConfig({ TRUSTED_PROXIES: 'none' }).trustedProxies).toEqual([])
+  })
+
   it('should have GraphiQL and introspection off in production, unless they are asked for', () => {
     expect(parseConfig({})).toMatchObject({ graphiql: 'on', introspection: 'on' })
     expect(parseConfig({ NODE_ENV: 'development' })).toMatchObject({ graphiql: 'on', introspection: 'on' })
@@ -46,6 +52,11 @@ describe('the configuration', () => {
     ['PORT', 'http'],
     ['PORT', '-1'],
     ['RATE_LIMIT_MAX', '0'],
+    ['TRUSTED_PROXIES', 'nginx'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', '10.0.0.0/8/8'],
+    ['TRUSTED_PROXIES', '10.0.0.0/'],
+    ['TRUSTED_PROXIES', 'none,10.0.0.1'],
     ['RETENTION_HOT_HOURS', '0'],
     ['RETENTION_HOT_HOURS', '169'],
     ['RETENTION_HOT_HOURS', '1.5'],

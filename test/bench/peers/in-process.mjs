@@ -12,6 +12,10 @@ const { createSchema } = await import(`${DIST}graphql/schema/index.js`)
 const { createLog } = await import(`${DIST}log.js`)
 /** @type {typeof import('../../../src/server/admission.ts')} */
 const { admitAll } = await import(`${DIST}server/admission.js`)
+/** @type {typeof import('../../../src/server/client-addresses.ts')} */
+const { createClientAddresses } = await import(`${DIST}server/client-addresses.js`)
+/** @type {typeof import('../../../src/server/connections.ts')} */
+const { createConnections } = await import(`${DIST}server/connections.js`)
 /** @type {typeof import('../../../src/server/fast-lane.ts')} */
 const { createFastLane } = await import(`${DIST}server/fast-lane.js`)
 /** @type {typeof import('../../../src/server/front-door.ts')} */
@@ -44,6 +48,7 @@ createHttpServer({
   auctionEndpoint,
   health,
   origins: createOrigins([]),
+  connections: createConnections({ addresses: createClientAddresses(config.trustedProxies), limits: config }),
   limits: config,
   loadShedding: { sheds: () => false },
 }).listen(config.port, config.host)
