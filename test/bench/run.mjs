@@ -18,6 +18,7 @@ const SECTIONS = [
   'bidders',
   'heap',
   'limiter',
+  'abuse',
 ]
 const SIGNALS = ['SIGINT', 'SIGTERM']
 const RESULTS = new URL('results.md', import.meta.url)
