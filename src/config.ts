@@ -106,6 +106,10 @@ const VARIABLES = {
     ORIGINS,
     'Which pages of other origins may call, also over WebSockets. Unset: none; programs are not concerned.',
   ),
+  PERSISTED_OPERATIONS_FILE: variable(
+    SOME_TEXT,
+    'A JSON file of the operations that clients may send, and no others. Unset: they may send any.',
+  ),
   GRAPHIQL: variable(
     oneOf(SWITCH),
     'Whether the page GraphiQL is served; off where NODE_ENV is production and nothing is said here.',

@@ -6,6 +6,7 @@ import { newInstance } from '../instance.ts'
 import { createLog, type Logger } from '../log.ts'
 import { mistypedVariables } from '../mistyped-variables.ts'
 import { exampleRequest } from '../server/example-operations.ts'
+import { hasGraphiQL } from '../server/graphiql.ts'
 import { GRAPHQL_PATH } from '../server/yoga.ts'
 import { runCommand } from './command-error.ts'
 import { shellQuote } from './shell-quote.ts'
@@ -42,7 +43,7 @@ function keepRequestsYoung(): void {
 }
 
 /** Says where the service is and what to try first. */
-function announce({ url, services }: App, { graphiql }: Config, log: Logger): void {
+function announce({ url, services }: App, config: Config, log: Logger): void {
   const catalog = services.catalog.current()
   const graphql = `${url}${GRAPHQL_PATH}`
   const query =
@@ -50,19 +51,21 @@ function announce({ url, services }: App, { graphiql }: Config, log: Logger): vo
   const body = JSON.stringify({ query, variables: { input: exampleRequest(catalog) } })
   const example = `curl -s ${graphql} -H 'content-type: application/json' -d ${shellQuote(body)}`
   const isEmpty = catalog.supplies.size === 0
+  // It is not among the operations that may be sent, where these are listed.
+  const hasExample = !isEmpty && config.persistedOperationsFile === undefined
   const supplies = [...catalog.supplies.keys()].slice(0, SUPPLIES_SHOWN)
   const more = catalog.supplies.size - supplies.length
-  log.info({ listening: { url, graphql, example, supplies } }, `serving on ${url}`)
+  log.info({ listening: { url, graphql, ...(hasExample && { example }), supplies } }, `serving on ${url}`)
   // Standard output belongs to the log where it is not a terminal.
   const screen = process.stdout.isTTY ? process.stdout : process.stderr
   screen.write(
     [
       '',
-      `  ${graphiql === 'on' ? 'GraphiQL' : 'GraphQL '}   ${graphql}`,
+      `  ${hasGraphiQL(config) ? 'GraphiQL' : 'GraphQL '}   ${graphql}`,
       isEmpty
         ? '  Supplies   none: load some with `auction load-data`'
         : `  Supplies   ${supplies.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
-      ...(isEmpty ? [] : [`  Try        ${example}`]),
+      ...(hasExample ? [`  Try        ${example}`] : []),
       '',
       '',
     ].join('\n'),

@@ -6,6 +6,7 @@ import { type Database, openDatabase, SERVE_COMMAND } from '../db/database.ts'
 import { reasonOf, unusable } from '../db/unavailable.ts'
 import { createDisposer } from '../disposer.ts'
 import { createOperations } from '../graphql/operations.ts'
+import { ANY_OPERATION, createPersistedOperations } from '../graphql/persisted-operations.ts'
 import { createSchema } from '../graphql/schema/index.ts'
 import { inTime } from '../in-time.ts'
 import { type Instance, newInstance } from '../instance.ts'
@@ -16,7 +17,7 @@ import { createClientAddresses } from '../server/client-addresses.ts'
 import { createConnections } from '../server/connections.ts'
 import { createFastLane } from '../server/fast-lane.ts'
 import { createFrontDoor } from '../server/front-door.ts'
-import { createGraphiQL } from '../server/graphiql.ts'
+import { createGraphiQL, hasGraphiQL } from '../server/graphiql.ts'
 import { createHealth, type DependencyChecks } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHttpServer } from '../server/http.ts'
@@ -25,6 +26,8 @@ import { createMetricsEndpoint } from '../server/metrics-endpoint.ts'
 import { createAuctionEndpoint } from '../server/openrtb/auction-endpoint.ts'
 import { createOrigins } from '../server/origins.ts'
 import { createOwnOverhead } from '../server/own-overhead.ts'
+import { readPersistedFile } from '../server/persisted-file.ts'
+import { preparePersisted } from '../server/prepare-persisted.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
 import { createUnexpectedLog } from '../server/unexpected.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
@@ -67,6 +70,8 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
   const { env = {}, firstCatalog, instance = newInstance(), log } = dependencies
   const disposer = createDisposer()
   try {
+    const { persistedOperationsFile } = config
+    const listed = persistedOperationsFile === undefined ? undefined : await readPersistedFile(persistedOperationsFile)
     const database = await openDatabase(config, { command: SERVE_COMMAND })
     disposer.add(() => database.dispose())
     await prepareCatalog({ config, database, firstCatalog, log })
@@ -97,9 +102,15 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     })
     const schema = createSchema()
     const onUnexpected = createUnexpectedLog({ log, now: () => performance.now() })
-    const operations = createOperations({ schema, introspection: config.introspection, onUnexpected })
+    const operations = createOperations({
+      schema,
+      introspection: config.introspection,
+      knownTexts: listed?.texts.size ?? 0,
+      onUnexpected,
+    })
     const frontDoor = createFrontDoor({
       operations,
+      persisted: listed ? createPersistedOperations(listed.texts) : ANY_OPERATION,
       services,
       admission: createHeavyGate(),
       onAnswered: overhead.answered,
@@ -108,6 +119,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     })
     const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
     disposer.add(() => yoga.dispose())
+    if (listed) await preparePersisted({ yoga, operations, listed })
     const addresses = createClientAddresses(config.trustedProxies)
     const connections = createConnections({ addresses, limits: config })
     const origins = createOrigins(config.corsOrigins ?? [])
@@ -126,7 +138,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       identify,
       yoga,
       fastLane: createFastLane({ frontDoor, onUnexpected }),
-      graphiql: config.graphiql === 'on' ? createGraphiQL(services) : undefined,
+      graphiql: hasGraphiQL(config) ? createGraphiQL(services) : undefined,
       auctionEndpoint: createAuctionEndpoint({ ...services, overhead, onUnexpected }),
       health,
       metrics: config.metricsPort === undefined ? metricsEndpoint : undefined,

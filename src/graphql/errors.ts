@@ -26,16 +26,6 @@ export function badRequest(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } })
 }
 
-/**
- * A query's hash without its text, as Apollo's clients send it first: told so, with the very message, code and status of
- * Apollo Server, they send the text, and no hash again.
- */
-export function persistedQueryNotSupported(): GraphQLError {
-  return new GraphQLError('PersistedQueryNotSupported', {
-    extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED', http: { status: 200 } },
-  })
-}
-
 /** What asks for the schema where that is not told. */
 export function introspectionDisabled(nodes: ASTNode): GraphQLError {
   return new GraphQLError(

@@ -51,10 +51,12 @@ export type ResultStream = AsyncGenerator<ExecutionResult, void, void>
 
 export interface OperationsDependencies extends ResultsDependencies {
   readonly schema: GraphQLSchema
+  /** Texts that are to be kept at least, as they are known before. */
+  readonly knownTexts?: number
 }
 
-export function createOperations({ schema, ...dependencies }: OperationsDependencies): Operations {
-  const cache = new QuickLRU<string, Map<string, Operation>>({ maxSize: MAX_DOCUMENTS })
+export function createOperations({ schema, knownTexts = 0, ...dependencies }: OperationsDependencies): Operations {
+  const cache = new QuickLRU<string, Map<string, Operation>>({ maxSize: Math.max(MAX_DOCUMENTS, knownTexts) })
   const results = createResults(dependencies)
   const compilableOf = createSingleMutations(schema)
 

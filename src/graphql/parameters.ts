@@ -17,11 +17,6 @@ export function hasParameters(value: unknown): value is Parameters {
   return isObjectOrNone(variables) && isObjectOrNone(extensions)
 }
 
-/** Whether parameters have a query's hash in its place, as the first request of Apollo's persisted queries has. */
-export function hasHashAlone(value: unknown): boolean {
-  return isObject(value) && !value.query && isObject(value.extensions) && isObject(value.extensions.persistedQuery)
-}
-
 function isObjectOrNone(value: unknown): boolean {
   return value === undefined || value === null || isObject(value)
 }

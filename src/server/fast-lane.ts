@@ -19,7 +19,7 @@ export interface FastLaneDependencies {
 }
 
 export function createFastLane({ frontDoor, onUnexpected }: FastLaneDependencies): FastLane {
-  const readParameters = createParametersReader()
+  const readParameters = createParametersReader(frontDoor.persisted.resolve)
   return (request, response, body) => {
     const receivedAt = performance.now()
     const { headers } = request

@@ -3,6 +3,7 @@ import type { OnUnexpected } from '../asker.ts'
 import type { GraphQLContext, Origin, Services } from '../graphql/context.ts'
 import { operationUnknown, toClientError } from '../graphql/errors.ts'
 import type { Operation, Operations, ResultStream, Variables } from '../graphql/operations.ts'
+import type { PersistedOperations } from '../graphql/persisted-operations.ts'
 import type { Admission, Ticket } from './admission.ts'
 import { createTurns } from './turns.ts'
 
@@ -12,6 +13,8 @@ import { createTurns } from './turns.ts'
  * own bytes; nothing but this stage calls an operation.
  */
 export interface FrontDoor {
+  /** What a request's parameters stand for; to be asked before `find`. */
+  readonly persisted: PersistedOperations
   /** The operation of a text that was parsed and validated before; undefined where Yoga must do that first. */
   find(query: string, operationName: string | null | undefined): Operation | undefined
   /** Executes a query or mutation. Every error in the result is one that the caller may see. Never throws, never rejects. */
@@ -40,6 +43,7 @@ export interface FrontDoor {
 
 export interface FrontDoorDependencies {
   readonly operations: Operations
+  readonly persisted: PersistedOperations
   readonly services: Services
   readonly admission: Admission
   /** Called with the context of each operation that has been answered. */
@@ -51,8 +55,9 @@ export interface FrontDoorDependencies {
 }
 
 export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor {
-  const { operations, services, admission, onAnswered, onTold = () => {}, onUnexpected } = dependencies
+  const { operations, persisted, services, admission, onAnswered, onTold = () => {}, onUnexpected } = dependencies
   return {
+    persisted,
     find: operations.find,
     run: runAdmitted,
     answered: onAnswered,

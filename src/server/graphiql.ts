@@ -5,6 +5,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import Negotiator from 'negotiator'
 import type { Catalog, CatalogSnapshot } from '../catalog/types.ts'
+import type { Config } from '../config.ts'
 import { exampleTabs } from './example-operations.ts'
 
 /** Answers a browser's request for GraphiQL; returns false, having done nothing, for any other request. */
@@ -30,6 +31,11 @@ export function createGraphiQL({ catalog }: { readonly catalog: Pick<Catalog, 'c
     void variant.then((ready) => send(request, response, encoding, ready))
     return true
   }
+}
+
+/** Whether there is GraphiQL: where listed operations alone may be sent it is of no use. */
+export function hasGraphiQL({ graphiql, persistedOperationsFile }: Config): boolean {
+  return graphiql === 'on' && persistedOperationsFile === undefined
 }
 
 /** Whether a request is a browser's for a page. */

@@ -170,7 +170,7 @@ function noPage(_request: IncomingMessage, response: ServerResponse): void {
     response,
     404,
     'NOT_FOUND',
-    `There is no page here: GraphQL is at POST ${GRAPHQL_PATH}. GraphiQL is off; GRAPHIQL=on, set where the service is started, switches it on.`,
+    `There is no page here: GraphQL is at POST ${GRAPHQL_PATH}. GraphiQL is served where GRAPHIQL=on is set, and no PERSISTED_OPERATIONS_FILE.`,
   )
 }
 

@@ -1,15 +1,20 @@
 import type { Variables } from '../graphql/operations.ts'
 import { hasParameters, type Parameters } from '../graphql/parameters.ts'
+import type { PersistedOperations } from '../graphql/persisted-operations.ts'
 import { isObject } from '../is-object.ts'
 
 /**
- * Makes the function that reads the parameters of a request's JSON body; undefined where they are not well formed.
+ * Makes the function that reads the parameters of a request's JSON body; undefined where they are not well formed, or stand
+ * for nothing that may be executed.
  *
  * Clients send the same operation again and again, with other variables. So the beginning of a body, up to its
  * variables, is remembered with the query it stands for: where another body begins with the same bytes, its variables
  * alone are decoded and parsed, which are the smaller part.
+ * @param resolve puts a text in the place of what stands for one
  */
-export function createParametersReader(): (body: Buffer) => Parameters | undefined {
+export function createParametersReader(
+  resolve: PersistedOperations['resolve'],
+): (body: Buffer) => Parameters | undefined {
   const beginnings: Beginning[] = []
   let next = 0
 
@@ -19,9 +24,9 @@ export function createParametersReader(): (body: Buffer) => Parameters | undefin
       const variables = parseRest(body, bytes.length)
       if (variables) return { query, operationName, variables }
     }
-    const parameters = parseJson(body.toString())
+    const parameters = resolve(parseJson(body.toString()))
     if (!isParameters(parameters)) return undefined
-    const beginning = beginningOf(body)
+    const beginning = beginningOf(body, resolve)
     if (beginning) {
       beginnings[next] = beginning
       next = (next + 1) % MAX_BEGINNINGS
@@ -38,11 +43,11 @@ interface Beginning {
 }
 
 /** Undefined where a body does not have its variables last, or says more than an operation and its variables. */
-function beginningOf(body: Buffer): Beginning | undefined {
+function beginningOf(body: Buffer, resolve: PersistedOperations['resolve']): Beginning | undefined {
   const at = body.indexOf(VARIABLES)
   if (at === -1 || at > MAX_BEGINNING_BYTES) return undefined
   const bytes = Buffer.from(body.subarray(0, at + VARIABLES.length))
-  const parameters = parseJson(`${bytes.toString()}null}`)
+  const parameters = resolve(parseJson(`${bytes.toString()}null}`))
   if (!isParameters(parameters) || 'extensions' in parameters) return undefined
   return { bytes, query: parameters.query, operationName: parameters.operationName ?? null }
 }

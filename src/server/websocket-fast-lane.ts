@@ -39,10 +39,12 @@ export function createWebSocketFastLane(dependencies: WebSocketFastLaneDependenc
 
   return (message, connection, receivedAt) => {
     if (!isObject(message)) return false
-    const { id, type, payload } = message
+    const { id, type } = message
     if (typeof id !== 'string') return false
     if (type === 'complete') return underWay.delete(id)
-    if (type !== 'subscribe' || id === '' || !connection?.acknowledged || !hasParameters(payload)) return false
+    if (type !== 'subscribe' || id === '' || !connection?.acknowledged) return false
+    const payload = frontDoor.persisted.resolve(message.payload)
+    if (!hasParameters(payload)) return false
     if (underWay.has(id)) {
       close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`)
       return true

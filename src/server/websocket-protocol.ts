@@ -1,15 +1,8 @@
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  type GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-} from 'graphql'
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql'
 import { type Context, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import type { Asker, OnUnexpected } from '../asker.ts'
 import type { Origin } from '../graphql/context.ts'
-import { operationUnknown, persistedQueryNotSupported, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
-import { hasHashAlone } from '../graphql/parameters.ts'
+import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
 import type { FrontDoor } from './front-door.ts'
 import { formatError, formatResult } from './json-response.ts'
 import { createSharedJson } from './shared-json.ts'
@@ -53,8 +46,9 @@ export function createWebSocketProtocol({
     subscribe: frontDoor.subscribe,
     onPing: ({ extra }, payload) => extra.pong(payload),
     onSubscribe: async (connection, id, payload) => {
-      if (hasHashAlone(payload)) return [persistedQueryNotSupported()]
-      const args = await toExecutionArgs(payload, connection.extra.origin, id)
+      const resolved = frontDoor.persisted.resolve(payload)
+      if (resolved instanceof GraphQLError) return [resolved]
+      const args = await toExecutionArgs(resolved as SubscribePayload, connection.extra.origin, id)
       return 'document' in args && isSubscription(args) ? limitSubscriptions(connection, id, args) : args
     },
     onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),

@@ -7,7 +7,6 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { type OnUnexpected, REQUEST_ID_HEADER, requestIdOf } from '../asker.ts'
 import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
-import { hasHashAlone } from '../graphql/parameters.ts'
 import { isObject } from '../is-object.ts'
 import { type Connections, TOO_MANY_CONNECTIONS } from './connections.ts'
 import type { FrontDoor } from './front-door.ts'
@@ -109,7 +108,9 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
         if (isServerMessage(message)) return close(CloseCode.BadRequest, 'Invalid message received')
         if (fastLane(message, extra.connection, receivedAt)) return
         // It closes the connection where there is no text at all, rather than to ask what is to be answered.
-        if (isObject(message) && isObject(message.payload) && hasHashAlone(message.payload)) message.payload.query = ''
+        if (isObject(message) && isObject(message.payload) && frontDoor.persisted.isNamed(message.payload)) {
+          message.payload.query = ''
+        }
         // It takes a message that was parsed before, though its types know of text alone.
         toProtocol(message as string).catch((error) => {
           onUnexpected(error, extra)

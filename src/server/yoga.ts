@@ -2,13 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
 import { maxDepthPlugin } from '@escape.tech/graphql-armor-max-depth'
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
-import type { GraphQLSchema } from 'graphql'
-import { createYoga, type Plugin } from 'graphql-yoga'
+import { GraphQLError, type GraphQLSchema } from 'graphql'
+import { createYoga, type GraphQLParams, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { GraphQLContext } from '../graphql/context.ts'
-import { persistedQueryNotSupported, toClientError } from '../graphql/errors.ts'
-import { hasHashAlone } from '../graphql/parameters.ts'
+import { toClientError } from '../graphql/errors.ts'
 import type { FrontDoor } from './front-door.ts'
 import { refuseQuery, useCodedRefusals } from './refusals.ts'
 
@@ -75,10 +74,12 @@ interface NodeContext {
 }
 
 /** Executes through the front door, as the lanes do. */
-function useFrontDoor({ turnToRead, execute, subscribe, told }: FrontDoor): Plugin {
+function useFrontDoor({ persisted, turnToRead, execute, subscribe, told }: FrontDoor): Plugin {
   return {
-    onParams: ({ params }) => {
-      if (hasHashAlone(params)) throw persistedQueryNotSupported()
+    onParams: ({ params, request, setParams }) => {
+      const resolved = persisted.resolve(params.query ? params : withDocumentId(params, request))
+      if (resolved instanceof GraphQLError) throw resolved
+      setParams(resolved as GraphQLParams)
       return turnToRead()
     },
     onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
@@ -88,6 +89,13 @@ function useFrontDoor({ turnToRead, execute, subscribe, told }: FrontDoor): Plug
       if ('errors' in result && result.errors) told(result.errors)
     },
   }
+}
+
+/** Parameters of a GET with the `documentId` in its URL, which Yoga leaves out. */
+function withDocumentId(params: GraphQLParams, { method, url }: Request): GraphQLParams {
+  if (method !== 'GET') return params
+  const documentId = new URL(url).searchParams.get('documentId')
+  return documentId === null ? params : Object.assign(params, { documentId })
 }
 
 export const GRAPHQL_PATH = '/graphql'

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Origin, Services } from '../../src/graphql/context.ts'
 import type { Operation, Operations } from '../../src/graphql/operations.ts'
+import { ANY_OPERATION } from '../../src/graphql/persisted-operations.ts'
 import { admitAll } from '../../src/server/admission.ts'
 import { createFastLane } from '../../src/server/fast-lane.ts'
 import { createFrontDoor } from '../../src/server/front-door.ts'
@@ -27,6 +28,7 @@ describe.each([
   const onUnexpected = (error: unknown) => void reported.push(error)
   const frontDoor = createFrontDoor({
     operations,
+    persisted: ANY_OPERATION,
     services: {} as Services,
     admission: admitAll,
     onAnswered: () => {},

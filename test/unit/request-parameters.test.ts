@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ANY_OPERATION } from '../../src/graphql/persisted-operations.ts'
 import { createParametersReader } from '../../src/server/request-parameters.ts'
 
 const QUERY = 'mutation($input: RunAuctionInput!) { runAuction(input: $input) { __typename } }'
@@ -19,7 +20,7 @@ describe('the parameters of a request', () => {
       },
       { requiredKeys: ['query'] },
     )
-    const read = createParametersReader()
+    const read = createParametersReader(ANY_OPERATION.resolve)
     fc.assert(
       fc.property(fc.array(parameters, { minLength: 1, maxLength: 20 }), (requests) => {
         for (const request of requests) {
@@ -35,7 +36,7 @@ describe('the parameters of a request', () => {
   })
 
   it('should take variables alone where the beginning is known', () => {
-    const read = createParametersReader()
+    const read = createParametersReader(ANY_OPERATION.resolve)
     const first = read(bytes(JSON.stringify({ query: QUERY, variables: { a: 1 } })))
     const second = read(bytes(JSON.stringify({ query: QUERY, variables: { a: 2 } })))
     const third = read(bytes(JSON.stringify({ query: QUERY, variables: { a: 3 } })))
@@ -56,14 +57,14 @@ describe('the parameters of a request', () => {
     ['a list', '[{"query":"{ a }"}]'],
     ['nothing', ''],
   ])('should be refused where the body is %s, cold and warm', (_what, body) => {
-    expect(createParametersReader()(bytes(body))).toBeUndefined()
-    const warm = createParametersReader()
+    expect(createParametersReader(ANY_OPERATION.resolve)(bytes(body))).toBeUndefined()
+    const warm = createParametersReader(ANY_OPERATION.resolve)
     expect(warm(bytes('{"query":"{ a }","variables":{}}'))).toBeDefined()
     expect(warm(bytes(body))).toBeUndefined()
   })
 
   it('should follow what comes after the variables', () => {
-    const read = createParametersReader()
+    const read = createParametersReader(ANY_OPERATION.resolve)
     read(bytes('{"query":"{ a }","variables":{}}'))
     expect(read(bytes('{"query":"{ a }","variables":{"a":1},"operationName":"B"}'))?.operationName).toBe('B')
     expect(read(bytes('{"query":"{ a }","variables":{"a":1},"query":"{ b }"}'))?.query).toBe('{ b }')

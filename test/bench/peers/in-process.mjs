@@ -6,6 +6,8 @@ import { config, createServices } from './services.mjs'
 const { createRequestIds } = await import(`${DIST}asker.js`)
 /** @type {typeof import('../../../src/graphql/operations.ts')} */
 const { createOperations } = await import(`${DIST}graphql/operations.js`)
+/** @type {typeof import('../../../src/graphql/persisted-operations.ts')} */
+const { ANY_OPERATION } = await import(`${DIST}graphql/persisted-operations.js`)
 /** @type {typeof import('../../../src/graphql/schema/index.ts')} */
 const { createSchema } = await import(`${DIST}graphql/schema/index.js`)
 /** @type {typeof import('../../../src/log.ts')} */
@@ -34,7 +36,14 @@ const schema = createSchema()
 const log = createLog(config.logLevel)
 const onUnexpected = (error) => log.error({ err: error }, 'unexpected error')
 const operations = createOperations({ schema, introspection: config.introspection, onUnexpected })
-const frontDoor = createFrontDoor({ operations, services, admission: admitAll, onAnswered: () => {}, onUnexpected })
+const frontDoor = createFrontDoor({
+  operations,
+  persisted: ANY_OPERATION,
+  services,
+  admission: admitAll,
+  onAnswered: () => {},
+  onUnexpected,
+})
 const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
 const fastLane = createFastLane({ frontDoor, onUnexpected })
 const health = /** @type {import('../../../src/server/health.ts').Health} */ ({})
