@@ -25,7 +25,7 @@ export interface RedisServer {
 
 /**
  * Starts a redis-server on a free port.
- * @param appendonly whether it keeps its data over a kill: all of it, as written by the second it holds some back while the disk is slow
+ * @param appendonly whether it keeps its data over a kill: all of it, as it writes before it answers, and only a machine that loses its power needs more
  * @param args further arguments for redis-server
  */
 export async function startRedis({
@@ -38,7 +38,7 @@ export async function startRedis({
   const directory = await mkdtemp(join(tmpdir(), 'auction-redis-'))
   const port = await freePort()
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', '']
-  options.push('--appendonly', appendonly ? 'yes' : 'no', '--appendfsync', 'always', ...args)
+  options.push('--appendonly', appendonly ? 'yes' : 'no', '--appendfsync', 'no', ...args)
   let child: ChildProcess | undefined
 
   const server: RedisServer = {
