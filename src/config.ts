@@ -13,6 +13,7 @@ import {
   NETWORKS,
   ORIGINS,
   oneOf,
+  REDIS_PREFIX,
   SOME_TEXT,
   url,
   type ValueKind,
@@ -47,6 +48,11 @@ const VARIABLES = {
   REDIS_STATS_URL: variable(
     clusterUrl('redis:', 'rediss:'),
     'Redis for statistics and live updates, where it is another one than REDIS_URL.',
+  ),
+  REDIS_PREFIX: variable(
+    REDIS_PREFIX,
+    'What every key and channel in Redis begins with, such as exchange-a:, where several exchanges share one. Unset: nothing.',
+    '',
   ),
   RATE_LIMIT_MAX: variable(wholeNumber(1, 1_000_000), 'Auctions allowed per IP address and window.', 3),
   RATE_LIMIT_WINDOW_MS: variable(wholeNumber(1, 86_400_000), 'The sliding window, in milliseconds.', 60_000),

@@ -73,6 +73,12 @@ export const ORIGINS: ValueKind<readonly string[]> = {
   },
 }
 
+/** What names in Redis begin with. Braces would be the hash tag of every key, and a cluster would keep all in one node. */
+export const REDIS_PREFIX: ValueKind<string> = {
+  allowed: 'up to 64 letters, digits and any of . _ : / -, without braces, by which a cluster places keys',
+  parse: (text) => (/^[\w.:/-]{1,64}$/.test(text) ? text : undefined),
+}
+
 /** Addresses, and networks as an address and how many of its bits are theirs. */
 export const NETWORKS: ValueKind<readonly string[]> = {
   allowed: 'addresses or networks such as 10.0.0.0/8, separated by commas, or none',

@@ -98,7 +98,7 @@ async function openCounters(
 ): Promise<ReconcileOptions['counters']> {
   const url = config.redisStatsUrl ?? config.redisUrl
   if (url === undefined) return undefined
-  const connection = createRedis({ url, name: 'auction-reconcile' })
+  const connection = createRedis({ url, name: 'auction-reconcile', prefix: config.redisPrefix })
   disposer.add(() => connection.dispose())
   if (!(await connection.whenUp(REDIS_WAIT_MS))) {
     throw new ReconcileError(`Redis at ${connection.address} cannot be reached: start it, or correct REDIS_URL`)

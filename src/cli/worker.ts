@@ -37,6 +37,7 @@ export const workerCommand = defineCommand({
       let progress: ShipperProgress | undefined
       const shipper = await openShipper({
         redisUrl: statsUrl,
+        redisPrefix: config.redisPrefix,
         connectionString: databaseUrl,
         embedded: false,
         batchMax: logBatchMax(false),

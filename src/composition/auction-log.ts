@@ -62,6 +62,7 @@ function openStreamed(
       ? undefined
       : createThreadedShipper({
           redisUrl: url,
+          redisPrefix: connection.prefix,
           connectionString,
           embedded,
           batchMax: logBatchMax(embedded),

@@ -191,11 +191,12 @@ interface RedisConnections {
 
 /** One connection for each purpose; purposes that name the same Redis share one. */
 function connectRedis(config: Config): RedisConnections {
+  const prefix = config.redisPrefix
   const rateLimitUrl = config.redisRateLimitUrl ?? config.redisUrl
   const statsUrl = statsUrlOf(config)
-  const rateLimit = rateLimitUrl && createRedis({ url: rateLimitUrl, name: 'auction-rate-limit' })
+  const rateLimit = rateLimitUrl && createRedis({ url: rateLimitUrl, name: 'auction-rate-limit', prefix })
   if (rateLimit && rateLimitUrl === statsUrl) return { rateLimit, stats: rateLimit }
-  const stats = statsUrl && createRedis({ url: statsUrl, name: 'auction-stats' })
+  const stats = statsUrl && createRedis({ url: statsUrl, name: 'auction-stats', prefix })
   return { ...(rateLimit && { rateLimit }), ...(stats && { stats }) }
 }
 

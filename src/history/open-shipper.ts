@@ -7,14 +7,16 @@ import { STREAM_WRITER } from './stream-keys.ts'
 
 export interface OpenShipperOptions extends Pick<ShipperOptions, 'onProgress' | 'batchMax'> {
   readonly redisUrl: string
+  /** What every key there begins with. */
+  readonly redisPrefix: string
   readonly connectionString: string
   readonly embedded: boolean
 }
 
 /** A shipper with connections of its own. Waits a little for Redis. */
 export async function openShipper(options: OpenShipperOptions): Promise<Shipper> {
-  const { redisUrl, connectionString, embedded, batchMax, onProgress } = options
-  const redis = createRedis({ url: redisUrl, name: 'auction-worker' })
+  const { redisUrl, redisPrefix, connectionString, embedded, batchMax, onProgress } = options
+  const redis = createRedis({ url: redisUrl, name: 'auction-worker', prefix: redisPrefix })
   await redis.whenUp(REDIS_WAIT_MS)
   const shipper = createShipper({
     streams: createLogStreams(redis),

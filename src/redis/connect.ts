@@ -29,6 +29,8 @@ export interface RedisConnection {
   readonly address: string
   /** The database that was named, 0 where none was. */
   readonly database: number
+  /** What every name in Redis begins with: `client` puts it before keys by itself, and before nothing else, such as channels. */
+  readonly prefix: string
   state(): 'up' | 'down'
   /** Calls `listener` each time the connection is up (again). Returns the function that ends it. */
   onUp(listener: () => void): () => void
@@ -52,12 +54,21 @@ export interface RedisConnection {
  * @throws RedisRefusedError where the URL names no database that there can be
  * @param url redis:// or rediss:// (TLS), with user name, password and, for one node, database number
  * @param name how this client appears in Redis's CLIENT LIST
+ * @param prefix without braces: these would be the hash tag of every key, and all of one slot
  */
-export function createRedis({ url, name }: { readonly url: string; readonly name: string }): RedisConnection {
+export function createRedis({
+  url,
+  name,
+  prefix = '',
+}: {
+  readonly url: string
+  readonly name: string
+  readonly prefix?: string
+}): RedisConnection {
   const nodes = url.split(',').map((node) => node.trim())
   const isCluster = nodes.length > 1
   const database = databaseOf(nodes)
-  const client = isCluster ? connectCluster(nodes, name) : connectNode(nodes[0] ?? '', name)
+  const client = isCluster ? connectCluster(nodes, name, prefix) : connectNode(nodes[0] ?? '', name, prefix)
   const upListeners = new Set<() => void>()
   const downListeners = new Set<() => void>()
   let isUp = false
@@ -85,6 +96,7 @@ export function createRedis({ url, name }: { readonly url: string; readonly name
     isCluster,
     address: nodes.map((node) => new URL(node).host).join(', ') + (database === 0 ? '' : `/${database}`),
     database,
+    prefix,
     state,
     onUp: (listener) => add(upListeners, listener),
     onDown: (listener) => add(downListeners, listener),
@@ -132,19 +144,20 @@ function add(listeners: Set<() => void>, listener: () => void): () => void {
 
 const ONCE: RedisOptions = { retryStrategy: () => null }
 
-function connectNode(url: string, name: string): Redis {
-  const client = new Redis(url, nodeOptions(name))
+function connectNode(url: string, name: string, keyPrefix: string): Redis {
+  const client = new Redis(url, { ...nodeOptions(name), keyPrefix })
   keepWatch(client)
   return client
 }
 
-function connectCluster(urls: readonly string[], name: string): Cluster {
+function connectCluster(urls: readonly string[], name: string, keyPrefix: string): Cluster {
   const nodes = urls.map((url) => new URL(url))
   const first = nodes[0]
   const tls = first?.protocol === 'rediss:'
   const cluster = new Cluster(
     nodes.map(({ hostname, port }) => ({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6379) })),
     {
+      keyPrefix,
       enableOfflineQueue: false,
       clusterRetryStrategy: reconnectDelayMs,
       maxRedirections: CLUSTER_REDIRECTIONS_MAX,

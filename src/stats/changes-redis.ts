@@ -12,7 +12,6 @@ export const IDS_WAITING_MAX = 10_000
 /** How long a lost subscription waits before it is tried at the next node, in milliseconds. */
 export const RESUBSCRIBE_DELAY_MS = 200
 
-const CHANNEL = 'stats-changed'
 const ALL = 'all'
 
 type Listener = (changed: readonly string[] | typeof ALL) => void
@@ -78,7 +77,7 @@ function createPublisher(connection: RedisConnection) {
       timer = undefined
       send()
     }, PUBLISH_INTERVAL_MS).unref()
-    connection.client.publish(CHANNEL, JSON.stringify(message)).then(
+    connection.client.publish(channelOf(connection), JSON.stringify(message)).then(
       () => {
         isSending = false
         send()
@@ -123,6 +122,7 @@ function keepSubscribed(connection: RedisConnection, tell: Listener): () => void
 
   function subscribe(): void {
     subscriber = connection.connectSubscriber()
+    const channel = channelOf(connection)
     const pubsub = new RedisPubSub({ subscriber, publisher: connection.client })
     const onMessage = (message: unknown) => {
       const changed = parseMessage(message)
@@ -130,7 +130,7 @@ function keepSubscribed(connection: RedisConnection, tell: Listener): () => void
     }
     // Subscribed twice because RedisPubSub keeps a promise of its own for whoever subscribes second, and where that
     // rejects with nobody waiting for it, the process would end.
-    Promise.all([pubsub.subscribe(CHANNEL, onMessage), pubsub.subscribe(CHANNEL, () => {})]).then(
+    Promise.all([pubsub.subscribe(channel, onMessage), pubsub.subscribe(channel, () => {})]).then(
       () => tell(ALL),
       () => subscriber.disconnect(),
     )
@@ -145,6 +145,10 @@ function keepSubscribed(connection: RedisConnection, tell: Listener): () => void
     clearTimeout(timer)
     subscriber.disconnect()
   }
+}
+
+function channelOf({ prefix }: RedisConnection): string {
+  return `${prefix}stats-changed`
 }
 
 /** Other programs can publish here too, so a message is believed only in its right shape. */

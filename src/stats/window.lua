@@ -8,9 +8,10 @@ local WEEK = 168 * 3600
 local SUMS_KEPT = WEEK + 3600
 local HOUR_KEPT = 2 * WEEK + 7200
 
--- In the slot of the sums, whose key has a hash tag.
+-- In the slot of the sums, whose key has a hash tag, and behind the same prefix (REDIS_PREFIX), which has no brace.
 local function hourKey(sums, hour)
-  return string.format('hour:%d:%s', hour, sums)
+  local own = string.find(sums, 'window-stats:{', 1, true)
+  return string.format('%shour:%d:%s', string.sub(sums, 1, own - 1), hour, string.sub(sums, own))
 end
 
 -- The first hour in a window of so many hours: by the time given, in milliseconds, or where that is 0 by Redis' own clock,

@@ -74,6 +74,7 @@ export async function openShipping({
       let progress: ShipperProgress | undefined
       const shipper = await openShipper({
         redisUrl,
+        redisPrefix: '',
         connectionString: database.url.replace(`:${port}`, `:${toPostgres.port}`),
         embedded: false,
         batchMax: 100,

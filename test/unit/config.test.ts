@@ -16,6 +16,7 @@ describe('the configuration', () => {
       PORT: '0',
       DATABASE_URL: 'postgresql://user:secret@db/auction',
       REDIS_URL: 'redis://one:7000, redis://two:7001',
+      REDIS_PREFIX: 'exchange-a:',
       SIMULATED_LATENCY_FACTOR: '0.25',
       SIMULATION_SEED: '42',
       LOG_LEVEL: '',
@@ -24,6 +25,7 @@ describe('the configuration', () => {
       port: 0,
       databaseUrl: 'postgresql://user:secret@db/auction',
       redisUrl: 'redis://one:7000, redis://two:7001',
+      redisPrefix: 'exchange-a:',
       simulatedLatencyFactor: 0.25,
       simulationSeed: 42,
       logLevel: 'info',
@@ -69,6 +71,8 @@ describe('the configuration', () => {
     ['DATABASE_URL', 'mysql://localhost/auction'],
     ['REDIS_URL', 'localhost:6379'],
     ['REDIS_URL', 'redis://one,'],
+    ['REDIS_PREFIX', 'exchange*'],
+    ['REDIS_PREFIX', 'a'.repeat(65)],
     ['LOG_LEVEL', 'loud'],
     ['DATA_DIR', '  '],
   ])('should refuse %s=%s in one line that names the variable, the value and what is allowed', (name, value) => {
@@ -82,6 +86,10 @@ describe('the configuration', () => {
     }
     expect(message).toBe(`${name}=${value} cannot be used: it must be ${allowed}.`)
     expect(message).not.toContain('\n')
+  })
+
+  it.each(['{exchange-a}:', 'a{', 'a}'])('should refuse a prefix with braces: %s', (prefix) => {
+    expect(() => parseConfig({ REDIS_PREFIX: prefix })).toThrow('without braces, by which a cluster places keys')
   })
 
   it('should name every value that is not allowed, in a line each', () => {
