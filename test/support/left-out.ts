@@ -1,4 +1,4 @@
-import { canMount, hasChromium, hasNginx, hasPostgres, hasRedis } from './services.ts'
+import { canMount, hasChromium, hasNginx, hasPostgres, hasPrometheus, hasRedis } from './services.ts'
 
 const SERVICES = [
   {
@@ -9,6 +9,7 @@ const SERVICES = [
   },
   { name: 'PostgreSQL', there: hasPostgres, tests: 'the database on a server; many instances', package: 'postgresql' },
   { name: 'nginx', there: hasNginx, tests: 'instances behind a load balancer', package: 'nginx-light' },
+  { name: 'Prometheus', there: hasPrometheus, tests: 'metrics, as Prometheus reads them', package: 'prometheus' },
   { name: 'Chromium', there: hasChromium, tests: 'GraphiQL in a browser', package: 'chromium' },
 ]
 

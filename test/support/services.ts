@@ -9,6 +9,9 @@ export const hasPostgres = runs('sh', '-c', 'ls /usr/lib/postgresql/*/bin/postgr
 /** Whether tests can start an nginx of their own. */
 export const hasNginx = runs('nginx', '-v')
 
+/** Whether tests can start a Prometheus of their own, and have its rules tried. */
+export const hasPrometheus = runs('prometheus', '--version') && runs('promtool', '--version')
+
 /** Whether tests can drive a browser. */
 export const hasChromium = runs('chromium', '--version')
 

@@ -20,6 +20,7 @@ interface Service {
   readonly entrypoint?: readonly string[]
   readonly environment?: Readonly<Record<string, string | number>>
   readonly ports?: readonly string[]
+  readonly profiles?: readonly string[]
   readonly volumes?: readonly string[]
   readonly stop_grace_period?: string
   readonly healthcheck?: { readonly test: readonly string[] }
@@ -41,7 +42,8 @@ describe('docker-compose.yml', async () => {
   afterEach(() => bed.dispose())
 
   it('should have PostgreSQL, a Redis that keeps its data, a prepare step and two instances behind nginx', () => {
-    expect(Object.keys(services).sort()).toEqual(['app1', 'app2', 'nginx', 'postgres', 'prepare', 'redis'])
+    const usual = Object.entries(services).filter(([, { profiles }]) => profiles === undefined)
+    expect(usual.map(([name]) => name).sort()).toEqual(['app1', 'app2', 'nginx', 'postgres', 'prepare', 'redis'])
     expect(service('postgres').image).toBe('postgres:17')
     expect(service('redis').image).toBe('redis:7')
     expect(service('redis').command?.join(' ')).toContain('--appendonly yes')
@@ -77,7 +79,7 @@ describe('docker-compose.yml', async () => {
   })
 
   it('should publish one port, where nginx listens and passes to the instances', async () => {
-    const published = Object.entries(services).filter(([, { ports }]) => ports)
+    const published = Object.entries(services).filter(([, { ports, profiles }]) => ports && !profiles)
     const [, { ports } = { ports: [] }] = published[0] ?? []
     expect(published.map(([name]) => name)).toEqual(['nginx'])
     expect(ports).toHaveLength(1)
@@ -92,7 +94,8 @@ describe('docker-compose.yml', async () => {
 
   it.skipIf(!hasComposePlugin)('should be taken by Docker Compose', async () => {
     const { stdout } = await promisify(execFile)('docker', ['compose', 'config', '--services'], { cwd: ROOT })
-    expect(stdout.trim().split('\n').sort()).toEqual(Object.keys(services).sort())
+    const usual = Object.entries(services).filter(([, { profiles }]) => profiles === undefined)
+    expect(stdout.trim().split('\n').sort()).toEqual(usual.map(([name]) => name).sort())
   })
 
   it.skipIf(!hasPostgres)(
