@@ -22,9 +22,9 @@ export function createAuctionCounts(): AuctionCounts {
     outcomes,
     durationMs,
     attend: (recorder, bidders) => ({
-      record(auction) {
+      record(auction, asker) {
         count(auction, bidders)
-        return recorder.record(auction)
+        return recorder.record(auction, asker)
       },
     }),
   }
