@@ -152,14 +152,19 @@ export function toClientError(error: unknown, onUnexpected: (error: unknown) => 
 }
 
 /**
- * An expected error's extensions, with a code. Yoga calls a wrong method BAD_REQUEST, and answers some requests that
- * cannot be read with status 200.
+ * An expected error's extensions, with a code. Yoga calls a wrong method BAD_REQUEST, answers some requests that cannot
+ * be read with status 200, and tells of a body that is not JSON the parser's error with the whole of it.
  */
 function clientExtensions({ extensions }: GraphQLError): GraphQLErrorExtensions {
-  const { code = 'BAD_REQUEST', http } = (extensions ?? {}) as { code?: unknown; http?: ErrorHttp }
+  const { code = 'BAD_REQUEST', http, originalError: _, ...rest } = (extensions ?? {}) as YogaExtensions
   if (code !== 'BAD_REQUEST') return extensions
   if (http?.status === 405) return { ...extensions, code: 'METHOD_NOT_ALLOWED' }
-  return { ...extensions, code, http: { ...http, status: 400, spec: false } }
+  return { ...rest, code, http: { ...http, status: 400, spec: false } }
+}
+
+interface YogaExtensions extends GraphQLErrorExtensions {
+  readonly code?: unknown
+  readonly http?: ErrorHttp
 }
 
 /** PostgreSQL's refusal (character_not_in_repertoire) of a NUL, which an id or a cursor can bring. */

@@ -616,5 +616,5 @@ function expectCodes({ errors = [] }: GraphQLResult, code: string | undefined): 
 
 function expectCoded(answer: HttpAnswer, code: string | undefined): void {
   expectCodes(resultOf(answer), code)
-  expect(answer.text).not.toMatch(/\\n\s+at |node_modules|"http":|stack/)
+  expect(answer.text).not.toMatch(/\\n\s+at |node_modules|"http":|stack|SyntaxError/)
 }
