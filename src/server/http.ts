@@ -138,7 +138,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   function toYoga(request: IncomingMessage, response: ServerResponse): void {
     const { headers } = request
     // Yoga makes a URL of it, outside of what handles its errors.
-    if (!URL.canParse(`http://${headers.host ?? 'localhost'}`)) {
+    if (!isHost(headers.host)) {
       sendError(response, 400, 'BAD_REQUEST', 'The Host header is not a host.')
       return
     }
@@ -185,6 +185,11 @@ function notFound(_request: IncomingMessage, response: ServerResponse): void {
 function sendTooManyConnections(response: ServerResponse, reason: string): void {
   response.setHeader('Retry-After', RETRY_AFTER_S)
   sendError(response, 503, TOO_MANY_CONNECTIONS, reason)
+}
+
+/** What has a path, a query or a user in it makes a URL of another path, which Yoga answers with an empty body. */
+function isHost(host = 'localhost'): boolean {
+  return !/[\s/\\?#@]/.test(host) && URL.canParse(`http://${host}`)
 }
 
 function pathOf(url: string): string {

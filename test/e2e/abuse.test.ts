@@ -76,8 +76,11 @@ describe('a service under abuse', () => {
     expect(await dataOf(app.graphql, '{ __typename }')).toEqual({ __typename: 'Query' })
   })
 
-  it('should answer a host that is none with a coded error', async () => {
-    const answer = await exchange(app.url, 'GET /graphql HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n')
+  it.each(['[', 'a/b', 'a?b', 'a#b', 'a\\b', 'a@b'])('should answer the host %s with a coded error', async (host) => {
+    const answer = await exchange(
+      app.url,
+      `GET /graphql?query={__typename}& HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    )
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
     expect(answer).toContain('"code":"BAD_REQUEST"')
   })
