@@ -92,10 +92,10 @@ export async function openServices(dependencies: ServicesDependencies): Promise<
     })
     disposer.add(() => catalog.dispose())
 
-    const policy = { max: config.rateLimitMax, windowMs: config.rateLimitWindowMs }
+    const rateLimitPolicy = { max: config.rateLimitMax, windowMs: config.rateLimitWindowMs }
     const rateLimiter: RateLimiter = redis.rateLimit
-      ? createRedisRateLimiter({ connection: redis.rateLimit, policy })
-      : createMemoryRateLimiter({ policy })
+      ? createRedisRateLimiter({ connection: redis.rateLimit, policy: rateLimitPolicy })
+      : createMemoryRateLimiter({ policy: rateLimitPolicy })
     disposer.add(() => rateLimiter.dispose())
 
     const changes: StatsChanges = redis.stats
@@ -162,6 +162,7 @@ export async function openServices(dependencies: ServicesDependencies): Promise<
       services: {
         auctioneer,
         soldOnce,
+        rateLimitPolicy,
         catalog,
         stats,
         feed,

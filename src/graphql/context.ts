@@ -7,6 +7,7 @@ import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { HistoryReader } from '../history/replica.ts'
 import type { AuctionHistory } from '../history/types.ts'
 import type { Confirmations } from '../notices/confirmations.ts'
+import type { RateLimitPolicy } from '../rate-limit/types.ts'
 import type { SoldOnce } from '../sold-once/sold-once.ts'
 import type { StatsFeed } from '../stats/feed.ts'
 import type { StatsStore } from '../stats/types.ts'
@@ -16,6 +17,8 @@ import type { Pace } from './pace.ts'
 export interface Services {
   readonly auctioneer: Auctioneer
   readonly soldOnce: SoldOnce
+  /** What the auctioneer limits addresses to. */
+  readonly rateLimitPolicy: RateLimitPolicy
   readonly catalog: Catalog
   readonly stats: StatsStore
   readonly feed: StatsFeed

@@ -4,6 +4,7 @@ import { isDatabaseUnavailable, unusable } from '../db/unavailable.ts'
 import { Prisma } from '../generated/prisma/client.ts'
 import { ArchiveError } from '../history/archive/archive-error.ts'
 import { HistoryError } from '../history/types.ts'
+import type { RateLimitPolicy } from '../rate-limit/types.ts'
 import { StatsUnavailableError } from '../stats/types.ts'
 
 /** What an error says to an HTTP server, under `extensions.http`; callers do not see it. */
@@ -41,10 +42,16 @@ export function operationUnknown(): GraphQLError {
   })
 }
 
-/** More requests than the rate limit allows. Answered with HTTP status 429 and `Retry-After`. */
-export function rateLimited(retryAfterMs: number): GraphQLError {
+/**
+ * More requests than the rate limit allows. Answered with HTTP status 429, `Retry-After`, and what
+ * draft-ietf-httpapi-ratelimit-headers says of a limit: its quota in a window, and when something of that is there again.
+ */
+export function rateLimited(retryAfterMs: number, { max, windowMs }: RateLimitPolicy): GraphQLError {
   const message = `Too many requests from this address: try again in ${retryAfterMs} ms.`
-  return refusedFor(retryAfterMs, 429, 'RATE_LIMITED', message)
+  return refusedFor(retryAfterMs, 429, 'RATE_LIMITED', message, {
+    'RateLimit-Policy': `"address";q=${max};w=${wholeSeconds(windowMs)}`,
+    RateLimit: `"address";r=0;t=${wholeSeconds(retryAfterMs)}`,
+  })
 }
 
 /** A key that was given for another request. 422 is what draft-ietf-httpapi-idempotency-key-header says of it. */
@@ -75,9 +82,20 @@ export function shed(retryAfterMs: number): GraphQLError {
 }
 
 /** What may be tried again after so many milliseconds, which HTTP is told in whole seconds. */
-function refusedFor(retryAfterMs: number, status: number, code: string, message: string): GraphQLError {
-  const http = { status, headers: { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) } }
+function refusedFor(
+  retryAfterMs: number,
+  status: number,
+  code: string,
+  message: string,
+  moreHeaders?: ErrorHttp['headers'],
+): GraphQLError {
+  const http = { status, headers: { 'Retry-After': wholeSeconds(retryAfterMs), ...moreHeaders } }
   return new GraphQLError(message, { extensions: { code, retryAfterMs, http } })
+}
+
+/** At least that long. */
+function wholeSeconds(ms: number): string {
+  return String(Math.ceil(ms / 1000))
 }
 
 /** A subscription beyond those that one connection may have. */

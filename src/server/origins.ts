@@ -30,7 +30,7 @@ export function createOrigins(listed: readonly string[]): Origins {
       response.setHeader('Vary', 'Origin')
       if (!isListed(origin)) return
       response.setHeader('Access-Control-Allow-Origin', origin)
-      response.setHeader('Access-Control-Expose-Headers', 'Retry-After, X-Request-Id')
+      response.setHeader('Access-Control-Expose-Headers', 'Retry-After, RateLimit, RateLimit-Policy, X-Request-Id')
     },
 
     preflight({ headers }, response) {

@@ -235,7 +235,7 @@ describe('the rate limit over HTTP', () => {
     }
   })
 
-  it('should answer with 429 and Retry-After, alike in every lane', async () => {
+  it('should answer with 429, Retry-After and the limit, alike in every lane', async () => {
     const run = { query: RUN, variables: { ip: '203.0.113.9' } }
     for (let index = 0; index < 3; index++) await execute(app.graphql, run.query, run.variables)
     const refused = { headers: json, body: JSON.stringify(run) }
@@ -249,7 +249,12 @@ describe('the rate limit over HTTP', () => {
       expect(path).toEqual(['runAuction'])
       expect(extensions).toEqual({ code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) })
       expect(message).toContain(`${extensions.retryAfterMs} ms`)
-      expect(answer.headers['retry-after']).toBe(String(Math.ceil(extensions.retryAfterMs / 1000)))
+      const seconds = String(Math.ceil(extensions.retryAfterMs / 1000))
+      expect(answer.headers).toMatchObject({
+        'retry-after': seconds,
+        'ratelimit-policy': '"address";q=3;w=60',
+        ratelimit: `"address";r=0;t=${seconds}`,
+      })
     }
     const moment = /\d+ ms|"retryAfterMs":\d+/g
     expect(slow.text.replaceAll(moment, '')).toBe(fast.text.replaceAll(moment, ''))

@@ -79,7 +79,10 @@ describe('POST /openrtb2/auction', () => {
     for (let request = 0; request < 3; request++) expect((await post({ ...REQUEST, device: limited })).status).toBe(200)
     const response = await post({ ...REQUEST, device: limited })
     expect(response.status).toBe(429)
-    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+    const seconds = response.headers.get('retry-after')
+    expect(Number(seconds)).toBeGreaterThan(0)
+    expect(response.headers.get('ratelimit')).toBe(`"address";r=0;t=${seconds}`)
+    expect(response.headers.get('ratelimit-policy')).toBe('"address";q=3;w=60')
     expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] })
   })
 

@@ -68,6 +68,7 @@ describe('pages of other origins', () => {
     for (const lane of ['first request, by Yoga', 'second request, by the lane']) {
       const { headers } = await post(listing, LISTED)
       expect([lane, headers['access-control-allow-origin'], headers.vary]).toEqual([lane, LISTED, 'Origin'])
+      expect(headers['access-control-expose-headers']).toContain('Retry-After, RateLimit, RateLimit-Policy')
     }
     expect((await post(listing, FOREIGN)).headers).not.toHaveProperty('access-control-allow-origin')
     expect((await post(closed, FOREIGN)).headers).not.toHaveProperty('access-control-allow-origin')

@@ -194,7 +194,7 @@ function toGraphQL(result: SoldOnceResult, context: GraphQLContext): RunAuctionR
   // No bidder was waited for.
   if (result.type === 'REPLAYED') return toOutcome(result.result)
   if (result.isLimitedLocally) context.extensions = { rateLimit: 'local' }
-  if (result.type === 'RATE_LIMITED') throw rateLimited(result.retryAfterMs)
+  if (result.type === 'RATE_LIMITED') throw rateLimited(result.retryAfterMs, context.services.rateLimitPolicy)
   const asked = result.type === 'HELD' ? biddersTime(result.auction) : 0
   context.biddersMs = (context.biddersMs ?? 0) + asked
   return toOutcome(result)

@@ -5,6 +5,7 @@ import { biddersTime } from '../../auction/collect-bids.ts'
 import type { AuctionResult } from '../../auction/types.ts'
 import type { Catalog } from '../../catalog/types.ts'
 import { rateLimited } from '../../graphql/errors.ts'
+import type { RateLimitPolicy } from '../../rate-limit/types.ts'
 import { sendError, sendJson, sendResult } from '../json-response.ts'
 import { isJsonContent } from '../media-type.ts'
 import type { OwnOverhead } from '../own-overhead.ts'
@@ -21,6 +22,7 @@ export interface AuctionEndpointDependencies {
   readonly auctioneer: Pick<Auctioneer, 'run'>
   readonly catalog: Pick<Catalog, 'current'>
   readonly overhead: Pick<OwnOverhead, 'answered'>
+  readonly rateLimitPolicy: RateLimitPolicy
   /** Called with each error that is a bug. */
   readonly onUnexpected: OnUnexpected
 }
@@ -58,7 +60,7 @@ export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies)
   ): Promise<void> {
     try {
       const results = await Promise.all(wanted.auctions.map(({ request }) => auctioneer.run({ ...request, asker })))
-      answer(wanted, results, response, onUnexpected)
+      answer(wanted, results, response, dependencies)
       overhead.answered({ receivedAt, biddersMs: biddersMsOf(results) })
     } catch (error) {
       onUnexpected(error, asker)
@@ -73,7 +75,7 @@ function answer(
   wanted: AuctionsWanted,
   results: readonly AuctionResult[],
   response: ServerResponse,
-  onUnexpected: (error: unknown) => void,
+  { rateLimitPolicy, onUnexpected }: Pick<AuctionEndpointDependencies, 'rateLimitPolicy' | 'onUnexpected'>,
 ): void {
   const held = results.flatMap((result, index) => {
     const impId = wanted.auctions[index]?.impId
@@ -83,7 +85,8 @@ function answer(
   const waits = results.flatMap((result) => (result.type === 'RATE_LIMITED' ? [result.retryAfterMs] : []))
   if (bids) sendJson(response, 200, bids)
   else if (waits.length === results.length) {
-    sendResult(response, { errors: [rateLimited(Math.min(...waits))] }, 'application/json', onUnexpected)
+    const error = rateLimited(Math.min(...waits), rateLimitPolicy)
+    sendResult(response, { errors: [error] }, 'application/json', onUnexpected)
   } else response.writeHead(204, { [REQUEST_ID_HEADER]: requestIdOf(response.req) }).end()
 }
 
