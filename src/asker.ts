@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import type { Span } from '@opentelemetry/api'
 import type { Instance } from './instance.ts'
+import { readTraceParent } from './trace-context.ts'
 
 /**
  * Who asked for something, as the log and traces tell of it. It is handed on by reference, from the transport to whoever
@@ -12,6 +14,8 @@ export interface Asker {
   }
   /** The id under which a WebSocket's client asked. */
   readonly operationId?: string | undefined
+  /** What it is part of, where traces are on. */
+  span?: Span | undefined
 }
 
 /** Told of an error that is a bug, and of who asked where that is known. */
@@ -21,16 +25,16 @@ export type OnUnexpected = (error: unknown, asker?: Asker) => void
 export interface AskerFields {
   readonly requestId?: string
   readonly operationId?: string
-  /** Of the caller's trace, in hexadecimal digits. */
+  /** Of the trace that it is part of, ours or its caller's: 32 hexadecimal digits. */
   readonly traceId?: string
 }
 
 export function fieldsOf(asker: Asker | undefined): AskerFields {
   if (asker === undefined) return {}
-  const { origin, operationId } = asker
+  const { origin, operationId, span } = asker
   const { request } = origin
   const requestId = requestIdOf(request)
-  const traceId = TRACEPARENT.exec(String(request.headers.traceparent))?.[1]
+  const { traceId } = span?.spanContext() ?? readTraceParent(request.headers.traceparent) ?? {}
   return { ...(requestId && { requestId }), ...(operationId && { operationId }), ...(traceId && { traceId }) }
 }
 
@@ -64,5 +68,3 @@ const REQUEST_ID = Symbol('request id')
 export const REQUEST_ID_HEADER = 'X-Request-Id'
 /** What goes into the log and back into a header without harm: no quotes, no blanks, no line breaks, and not much of it. */
 const USABLE_ID = /^[\w.:=+/@-]{1,128}$/
-/** https://www.w3.org/TR/trace-context/#traceparent-header, where its trace's id is not all zeros. */
-const TRACEPARENT = /^[\da-f]{2}-(?!0{32})([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-|$)/

@@ -10,6 +10,8 @@ import { redact } from './redact.ts'
 import {
   clusterUrl,
   decimal,
+  HEADERS,
+  HTTP_URL,
   NETWORKS,
   ORIGINS,
   oneOf,
@@ -25,6 +27,14 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const AUCTION_LOGS = ['all', 'off'] as const
 const SWITCH = ['on', 'off'] as const
+const SAMPLERS = [
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+  'always_on',
+  'always_off',
+  'traceidratio',
+] as const
 const BIT = ['0', '1'] as const
 
 /** Everything a service can be told. A field is named as its variable is: `rateLimitMax` is RATE_LIMIT_MAX. */
@@ -200,6 +210,21 @@ const VARIABLES = {
     wholeNumber(0, 65_535),
     'A port of its own for `/metrics`, on HOST, which the API’s then does not have. Unset: the API’s.',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(
+    HTTP_URL,
+    'Where traces are sent to, by OTLP over HTTP with `/v1/traces` behind it. Unset: there are none.',
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: variable(
+    HEADERS,
+    'Headers that traces are sent with, such as a key. What is special in a URL is percent-encoded.',
+  ),
+  OTEL_SERVICE_NAME: variable(SOME_TEXT, 'What the service is called in traces.', 'auction'),
+  OTEL_TRACES_SAMPLER: variable(
+    oneOf(SAMPLERS),
+    'Which requests are traced; parentbased: as the caller has decided, where its `traceparent` says so.',
+    'parentbased_always_on',
+  ),
+  OTEL_TRACES_SAMPLER_ARG: variable(decimal(0, 1), 'The share of requests that are traced, where that is by ratio.', 1),
   LOG_LEVEL: variable(
     oneOf(LOG_LEVELS),
     'The least severe level that is logged; each auction is logged at info.',
@@ -232,9 +257,10 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   }
   return customCleanEnv(given, VARIABLES, toConfig, {
     reporter: ({ errors }) => {
-      const lines = Object.entries(errors).map(
-        ([name, error]) => `${name}=${redact(given[name] ?? '')} cannot be used: ${error.message}`,
-      )
+      const lines = Object.entries(errors).map(([name, error]) => {
+        const { isSecret } = VARIABLES[name as keyof Variables]
+        return `${name}=${isSecret ? '***' : redact(given[name] ?? '')} cannot be used: ${error.message}`
+      })
       if (lines.length > 0) throw new ConfigError(lines.join('\n'))
     },
   })
@@ -253,17 +279,18 @@ export function describeConfig(): { name: string; default: string; allowed: stri
 /** One environment variable: its kind, what it means, and its value where it is not set. */
 function variable<T>(kind: ValueKind<T>, desc: string, fallback: NonNullable<T>): RequiredValidatorSpec<T> & Allowed
 function variable<T>(kind: ValueKind<T>, desc: string): OptionalValidatorSpec<T> & Allowed
-function variable<T>({ allowed, parse }: ValueKind<T>, desc: string, fallback?: NonNullable<T>) {
+function variable<T>({ allowed, isSecret, parse }: ValueKind<T>, desc: string, fallback?: NonNullable<T>) {
   const validator = makeExactValidator((text) => {
     const value = parse(text)
     if (value === undefined) throw new EnvError(`it must be ${allowed}.`)
     return value
   })
-  return { ...validator({ desc, default: fallback }), allowed }
+  return { ...validator({ desc, default: fallback }), allowed, isSecret }
 }
 
 interface Allowed {
   readonly allowed: string
+  readonly isSecret: boolean | undefined
 }
 
 function toConfig(values: object): Config {

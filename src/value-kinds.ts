@@ -4,6 +4,8 @@ import { isIP } from 'node:net'
 export interface ValueKind<T> {
   /** Finishes the sentence "it must be …", and is what the documentation says. */
   readonly allowed: string
+  /** Whether nothing of the text may be shown. */
+  readonly isSecret?: boolean
   /** Returns undefined where the text is not allowed. */
   readonly parse: (text: string) => T | undefined
 }
@@ -52,6 +54,29 @@ export function url(...protocols: readonly string[]): ValueKind<string> {
     },
   }
 }
+
+export const HTTP_URL: ValueKind<string> = {
+  allowed: 'a URL that starts with http:// or https://',
+  parse: (text) => (URL.canParse(text) && /^https?:\/\//i.test(text) ? text : undefined),
+}
+
+/** Names and values as OTEL_EXPORTER_OTLP_HEADERS has them. */
+export const HEADERS: ValueKind<Readonly<Record<string, string>>> = {
+  allowed: 'names and values such as api-key=s3cr3t, separated by commas',
+  isSecret: true,
+  parse: (text) => {
+    const headers: Record<string, string> = {}
+    for (const pair of text.split(',')) {
+      const [, name, value] = HEADER_PAIR.exec(pair) ?? []
+      if (name === undefined || value === undefined) return undefined
+      headers[name] = decodeURIComponent(value)
+    }
+    return headers
+  },
+}
+
+/** A name, and a value of printable ASCII in which a percent sign begins a byte. */
+const HEADER_PAIR = /^\s*([\w!#$&'*+.^`|~-]+)\s*=\s*((?:[!-$&-~]|%[2-7][\da-f])+)\s*$/i
 
 /** One URL, or several, separated by commas. */
 export function clusterUrl(...protocols: readonly string[]): ValueKind<string> {

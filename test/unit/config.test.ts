@@ -38,6 +38,13 @@ describe('the configuration', () => {
     expect(parseConfig({ TRUSTED_PROXIES: 'none' }).trustedProxies).toEqual([])
   })
 
+  it('should read headers as OpenTelemetry has them', () => {
+    const read = (text: string) => parseConfig({ OTEL_EXPORTER_OTLP_HEADERS: text }).otelExporterOtlpHeaders
+    expect(read('api-key=a%20key==, X-Tenant = 7')).toEqual({ 'api-key': 'a key==', 'X-Tenant': '7' })
+    expect(() => read('api-key')).toThrow('it must be names and values such as')
+    expect(() => read('api-key=a%0Ab')).toThrow('it must be names and values such as')
+  })
+
   it('should have GraphiQL and introspection off in production, unless they are asked for', () => {
     expect(parseConfig({})).toMatchObject({ graphiql: 'on', introspection: 'on' })
     expect(parseConfig({ NODE_ENV: 'development' })).toMatchObject({ graphiql: 'on', introspection: 'on' })
@@ -73,6 +80,8 @@ describe('the configuration', () => {
     ['REDIS_URL', 'redis://one,'],
     ['REDIS_PREFIX', 'exchange*'],
     ['REDIS_PREFIX', 'a'.repeat(65)],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'localhost:4317'],
+    ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
     ['LOG_LEVEL', 'loud'],
     ['DATA_DIR', '  '],
   ])('should refuse %s=%s in one line that names the variable, the value and what is allowed', (name, value) => {
@@ -104,6 +113,7 @@ describe('the configuration', () => {
   })
 
   it.each([
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'secret', '***'],
     ['DATABASE_URL', 'mysql://user:secret@db/auction', 'mysql://user:***@db/auction'],
     ['DATABASE_URL', 'mysql://db/auction?password=secret', 'mysql://db/auction?***'],
     ['DATABASE_URL', 'mysql://db/auction?password=sec@ret', '***'],
