@@ -41,12 +41,12 @@ export function holdAuction(
   dependencies: AuctionDependencies,
 ): Auction | Promise<Auction> {
   const { bidderClient, clock, newAuctionId, seed } = dependencies
-  const { supplyId, ip, country, tmaxMs, details } = request
+  const { supplyId, ip, country, tmaxMs, details, asker } = request
   const startedAt = clock.monotonic()
   const startedAtMs = clock.now()
   const auctionId = newAuctionId(startedAtMs)
   const chance = chanceOf(seed, number)
-  const bidRequest: BidRequest = { auctionId, supplyId, ip, country, tmaxMs, supply, details, chance }
+  const bidRequest: BidRequest = { auctionId, supplyId, ip, country, tmaxMs, supply, details, asker, chance }
   const collected = collectBids(bidRequest, bidders, bidderClient, startedAt + tmaxMs)
   return collected instanceof Promise
     ? collected.then((responses) =>

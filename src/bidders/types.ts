@@ -1,3 +1,4 @@
+import type { Asker } from '../asker.ts'
 import type { Bidder, SupplySettings } from '../catalog/types.ts'
 import type { OpenRtbApp, OpenRtbDevice, OpenRtbRegs, OpenRtbSite, OpenRtbUser } from '../openrtb/types.ts'
 import type { Chance } from '../random.ts'
@@ -30,6 +31,8 @@ export interface BidRequest extends Chance {
   readonly supply: SupplySettings
   /** Of the user and the place, where the request has it. */
   readonly details: RequestDetails | undefined
+  /** Who asked, whose span bidders over HTTP are told where traces are on. */
+  readonly asker?: Asker | undefined
 }
 
 /** What a request for an auction may say beside the necessary, for bidders that are asked over HTTP; as OpenRTB has it. */

@@ -29,10 +29,13 @@ import { createOwnOverhead } from '../server/own-overhead.ts'
 import { readPersistedFile } from '../server/persisted-file.ts'
 import { preparePersisted } from '../server/prepare-persisted.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
+import { traceFrontDoor } from '../server/traced-front-door.ts'
+import { traceHttp } from '../server/traced-http.ts'
 import { createUnexpectedLog } from '../server/unexpected.ts'
 import { createGraphQLWebSocket } from '../server/websocket.ts'
 import { createYogaServer } from '../server/yoga.ts'
 import { createCounts } from '../telemetry/counts.ts'
+import { openTraces } from '../telemetry/traces.ts'
 import { biddersState } from './bidders.ts'
 import { prepareCatalog } from './first-catalog.ts'
 import { openMetrics, serveMetrics } from './metrics.ts'
@@ -75,8 +78,10 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     const database = await openDatabase(config, { command: SERVE_COMMAND })
     disposer.add(() => database.dispose())
     await prepareCatalog({ config, database, firstCatalog, log })
+    const traces = await openTraces({ config, instance, log })
+    disposer.add(() => traces?.dispose())
     const counts = createCounts()
-    const opened = await openServices({ config, database, env, counts, log })
+    const opened = await openServices({ config, database, env, counts, log, traces })
     disposer.add(() => opened.dispose())
 
     const { services } = opened
@@ -108,7 +113,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       knownTexts: listed?.texts.size ?? 0,
       onUnexpected,
     })
-    const frontDoor = createFrontDoor({
+    const untraced = createFrontDoor({
       operations,
       persisted: listed ? createPersistedOperations(listed.texts) : ANY_OPERATION,
       services,
@@ -117,6 +122,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       onTold: counts.errors.add,
       onUnexpected,
     })
+    const frontDoor = traces ? traceFrontDoor(untraced, traces) : untraced
     const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
     disposer.add(() => yoga.dispose())
     if (listed) await preparePersisted({ yoga, operations, listed })
@@ -160,6 +166,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       log,
       onUnexpected,
     })
+    if (traces) traceHttp(http, traces)
     const url = await listen(http, config)
     const metricsUrl = metricsEndpoint && (await serveMetrics(metricsEndpoint, { config, url, disposer }))
 

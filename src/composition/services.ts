@@ -31,6 +31,8 @@ import type { StatsChanges, StatsStore } from '../stats/types.ts'
 import { msToNextHour, type StatsWindow, startOfWindow, windowOf } from '../stats/window.ts'
 import { type BidderCounts, createBidderCounts } from '../telemetry/bidder-counts.ts'
 import type { Counts } from '../telemetry/counts.ts'
+import { traceAuctioneer } from '../telemetry/traced-auctioneer.ts'
+import type { Traces } from '../telemetry/traces.ts'
 import { openAuctionLog } from './auction-log.ts'
 import { openBidders } from './bidders.ts'
 import { type CatalogState, type OpenCatalog, openCatalog } from './catalog.ts'
@@ -60,6 +62,8 @@ export interface ServicesDependencies {
   readonly env: Variables
   readonly counts: Counts
   readonly log: Logger
+  /** Undefined where they are off. */
+  readonly traces?: Traces | undefined
 }
 
 /**
@@ -67,7 +71,7 @@ export interface ServicesDependencies {
  * @throws where the catalogue cannot be loaded
  */
 export async function openServices(dependencies: ServicesDependencies): Promise<OpenServices> {
-  const { config, database, env, counts, log } = dependencies
+  const { config, database, env, counts, log, traces } = dependencies
   const disposer = createDisposer()
   try {
     const { prisma } = database
@@ -140,7 +144,7 @@ export async function openServices(dependencies: ServicesDependencies): Promise<
     const onUnknownSupply = () => {
       counts.unknownSupplies++
     }
-    const auctioneer = createAuctioneer({
+    const untraced = createAuctioneer({
       catalog,
       rateLimiter,
       recorder: bidderCounts ? counts.auctions.attend(recorder, bidderCounts) : recorder,
@@ -150,6 +154,7 @@ export async function openServices(dependencies: ServicesDependencies): Promise<
       newAuctionId: createAuctionIds(),
       seed: config.simulationSeed ?? randomInt(2 ** 32),
     })
+    const auctioneer = traces ? traceAuctioneer(untraced, traces) : untraced
     const answersRedis = redis.stats ?? redis.rateLimit
     const answers: AnswerStore = answersRedis
       ? createRedisAnswers({ connection: answersRedis, onDoubt: (message) => log.warn(message) })

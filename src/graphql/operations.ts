@@ -30,6 +30,7 @@ export interface Operations {
 export interface Operation {
   readonly document: DocumentNode
   readonly type: OperationTypeNode
+  readonly name: string | undefined
   /** The most it may come to, whatever its variables. */
   readonly cost: Cost
   /** Executes a query or mutation. Never throws, never rejects. */
@@ -92,6 +93,7 @@ export function createOperations({ schema, knownTexts = 0, ...dependencies }: Op
     return {
       document,
       type: definition.operation,
+      name: definition.name?.value,
       cost,
       run,
       subscribe: createSubscribe({ ...parts, run }),

@@ -15,8 +15,11 @@ export interface RawWebSocket {
 }
 
 /** Connects and introduces itself. */
-export async function openRawWebSocket(graphqlUrl: string): Promise<RawWebSocket> {
-  const socket = new WebSocket(graphqlUrl.replace('http', 'ws'), 'graphql-transport-ws')
+export async function openRawWebSocket(
+  graphqlUrl: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<RawWebSocket> {
+  const socket = new WebSocket(graphqlUrl.replace('http', 'ws'), 'graphql-transport-ws', { headers })
   const messages: string[] = []
   const closed = new Promise<number>((resolve) => socket.once('close', resolve))
   await once(socket, 'open')

@@ -1,5 +1,6 @@
 import type { Bidder, BidderHttp } from '../../catalog/types.ts'
 import { roundToHundredths } from '../../hundredths.ts'
+import { traceHeaders } from '../../trace-context.ts'
 import type { ReasonName } from '../reasons.ts'
 import { skipped } from '../response.ts'
 import type { BidderResponse, BidRequest } from '../types.ts'
@@ -74,10 +75,16 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       }
       inFlight++
       if (unanswered++ === 0) unansweredSinceMs = nowMs
+      const span = request.asker?.span
       return exchange({
         dispatcher: connections.pool(),
         bidderId: id,
-        request: { path, method: 'POST', headers, body: http.gzip ? body.gzipped(toldMs) : body.plain(toldMs) },
+        request: {
+          path,
+          method: 'POST',
+          headers: span === undefined ? headers : [...headers, ...traceHeaders(span.spanContext())],
+          body: http.gzip ? body.gzipped(toldMs) : body.plain(toldMs),
+        },
         waitMs,
         now,
         read: (text, latencyMs) => read(text, id, request, latencyMs),
