@@ -23,8 +23,8 @@ export function createRecorder({
 
 function both(stats: AuctionRecorder, auctionLog: Pick<AuctionLog, 'record'>): AuctionRecorder {
   return {
-    record(auction) {
-      const counted = stats.record(auction)
+    record(auction, asker) {
+      const counted = stats.record(auction, asker)
       auctionLog.record(auction)
       return counted
     },

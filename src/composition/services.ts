@@ -32,6 +32,7 @@ import { msToNextHour, type StatsWindow, startOfWindow, windowOf } from '../stat
 import { type BidderCounts, createBidderCounts } from '../telemetry/bidder-counts.ts'
 import type { Counts } from '../telemetry/counts.ts'
 import { traceAuctioneer } from '../telemetry/traced-auctioneer.ts'
+import { createCommitTracer } from '../telemetry/traced-commits.ts'
 import type { Traces } from '../telemetry/traces.ts'
 import { openAuctionLog } from './auction-log.ts'
 import { openBidders } from './bidders.ts'
@@ -125,6 +126,7 @@ export async function openServices(dependencies: ServicesDependencies): Promise<
             counts.commitAuctions.add(auctions)
             counts.commitMs.add(tookMs)
           },
+          tracer: traces && createCommitTracer(traces),
           onError: (error) => log.error({ err: error }, 'counting in Redis met an error'),
         })
       : await openMemoryStats(config, database, changes, window)

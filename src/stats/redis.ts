@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Span } from '@opentelemetry/api'
 import type { Auction } from '../auction/types.ts'
 import { createGroupCommit } from '../commit/group-commit.ts'
 import type { Batch } from '../commit/lane.ts'
@@ -15,7 +16,13 @@ import { fieldsOf, markerKey, statsKey, windowKey } from './redis-keys.ts'
 import { createRedisReads } from './redis-reads.ts'
 import { createRedisWindowReads, WINDOW_LUA } from './redis-window-reads.ts'
 import { addToTally, createTally, type Tally } from './tally.ts'
-import { type AuctionCount, type StatsChanges, type StatsStore, StatsUnavailableError } from './types.ts'
+import {
+  type AuctionCount,
+  type CommitTracer,
+  type StatsChanges,
+  type StatsStore,
+  StatsUnavailableError,
+} from './types.ts'
 import { hourOfCount, type StatsWindow } from './window.ts'
 
 /** How long a read may take, in milliseconds. */
@@ -38,6 +45,7 @@ export const MARKER_LIFETIME_S = 86_400
  * @param window where statistics are of the last hours alone: under keys of their own, beside those of all hours
  * @param now milliseconds since 1970: the window's clock. By default it is Redis' own, by which all instances agree
  * @param onCommit is told of each commit that was made, how many auctions it had and how long it took
+ * @param tracer where traces are on
  * @param onError is told of counters that Redis could not add to, which happens only where their keys hold something else,
  *   and of what `changes` throws
  */
@@ -48,6 +56,7 @@ export function createRedisStatsStore({
   window,
   now,
   onCommit,
+  tracer,
   onError = () => {},
 }: {
   readonly connection: RedisConnection
@@ -56,6 +65,7 @@ export function createRedisStatsStore({
   readonly window?: StatsWindow | undefined
   readonly now?: () => number
   readonly onCommit?: (auctions: number, tookMs: number) => void
+  readonly tracer?: CommitTracer | undefined
   readonly onError?: (error: unknown) => void
 }): StatsStore {
   const { client, isCluster } = connection
@@ -73,10 +83,11 @@ export function createRedisStatsStore({
   const laneOf = isCluster ? shardOf : undefined
   const commit = createGroupCommit<AuctionCount, Waiting>({
     keyOf: ({ supplyId }) => supplyId,
-    merge: (waiting = { tally: createTally(), hours: undefined, log: undefined }, count) => {
+    merge: (waiting = { tally: createTally(), hours: undefined, log: undefined, spans: undefined }, count) => {
       addToTally(waiting.tally, count)
       if (window !== undefined) addToTally(tallyOfHour(waiting, hourOfCount(count, clock())), count)
       if (log !== undefined && isAuction(count)) waiting.log = log.add(waiting.log, count, laneOf?.(count.supplyId))
+      if (tracer !== undefined) waiting.spans = tracer.gather(waiting.spans, count)
       return waiting
     },
     // Where statistics are of the last hours, each is added to its hour as well.
@@ -84,7 +95,7 @@ export function createRedisStatsStore({
     batchWeightMax: COUNTERS_PER_COMMIT_MAX,
     laneOf,
     isAway: () => connection.state() === 'down',
-    apply,
+    apply: tracer === undefined ? apply : (batch, shard) => applyTraced(tracer, batch, shard),
     onCommitted: ({ entries }) => changes.publish(entries.keys()),
     onError,
   })
@@ -139,6 +150,11 @@ export function createRedisStatsStore({
     onCommit?.(itemsOf(entries), performance.now() - startedAt)
   }
 
+  function applyTraced(tracer: CommitTracer, batch: Batch<Waiting>, shard: string | undefined): Promise<void> {
+    const spans = [...batch.entries.values()].flatMap(({ value }) => value.spans ?? [])
+    return tracer.commit(spans, batch.entries.size, () => apply(batch, shard))
+  }
+
   async function available<T>(read: () => Promise<T>): Promise<T> {
     try {
       return await inTime(read(), READ_TIMEOUT_MS)
@@ -150,7 +166,10 @@ export function createRedisStatsStore({
   }
 
   return {
-    record: (count) => commit.add(count),
+    record(count, asker) {
+      tracer?.counting(count, asker)
+      return commit.add(count)
+    },
     read: (supplyIds) => available(() => inParts(supplyIds, readMax, reads.stats)),
     totals: (supplyIds) => available(() => inParts(supplyIds, readMax, reads.totals)),
     supplyIds: (page) => available(() => index.page(page)),
@@ -193,6 +212,8 @@ interface Waiting {
   /** The same by hours, where statistics are of the last ones. */
   hours: Map<number, Tally> | undefined
   log: CommitPart | undefined
+  /** Of what is traced. */
+  spans: Span[] | undefined
 }
 
 function tallyOfHour(waiting: Waiting, hour: number): Tally {

@@ -1,3 +1,5 @@
+import type { Span } from '@opentelemetry/api'
+import type { Asker } from '../asker.ts'
 import type { Auction } from '../auction/types.ts'
 import type { BidderResponse } from '../bidders/types.ts'
 
@@ -43,8 +45,9 @@ export interface StatsStore {
   /**
    * Counts one request. Returns nothing where it is counted at once; else a promise that resolves when the count is
    * safe in the store (or, where the store is away, safe in the queue that is committed on its return). Never rejects.
+   * @param asker whose span the commit is to be under, where traces are on
    */
-  record(count: AuctionCount): void | Promise<void>
+  record(count: AuctionCount, asker?: Asker): void | Promise<void>
   /**
    * The current statistics of each supply named, in the order named; undefined where a supply never had a request.
    * @throws StatsUnavailableError where the store cannot be read within its time limit
@@ -68,6 +71,19 @@ export interface StatsStore {
   /** For health reports. */
   status(): StatsStoreStatus
   dispose(): Promise<void>
+}
+
+/** Follows what is traced into the commit that counts it. */
+export interface CommitTracer {
+  /** Told of each count before it is added to a commit. */
+  counting(count: AuctionCount, asker: Asker | undefined): void
+  /** Adds a count's span, where it has one, to those of the counts that are committed together. */
+  gather(spans: Span[] | undefined, count: AuctionCount): Span[] | undefined
+  /**
+   * Commits in a span of its own.
+   * @param spans of what is committed
+   */
+  commit(spans: readonly Span[], supplies: number, commit: () => Promise<void>): Promise<void>
 }
 
 export interface SupplyPage {
