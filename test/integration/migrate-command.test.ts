@@ -36,7 +36,11 @@ function commandsFor(env: Record<string, string>) {
   return {
     auction: (...args: string[]) => run(process.execPath, ['dist/main.js', 'migrate', ...args], env),
     prisma: (...args: string[]) =>
-      run('node_modules/.bin/prisma', ['migrate', ...args], { ...env, PRISMA_SCHEMA_ENGINE_BINARY: ENGINE }),
+      run('node_modules/.bin/prisma', ['migrate', ...args], {
+        ...env,
+        CHECKPOINT_DISABLE: '1',
+        PRISMA_SCHEMA_ENGINE_BINARY: ENGINE,
+      }),
   }
 }
 

@@ -6,7 +6,7 @@ import pg from 'pg'
 import { codeOf, messageOf } from '../../src/db/database-error.ts'
 import { type EmbeddedDatabase, openEmbedded } from '../../src/db/embedded/embedded.ts'
 import { parseEmbeddedUrl } from '../../src/db/embedded-url.ts'
-import { createSchemaEnginePool, type Datamodel, type OpenSchemaEngine, openSchemaEngine } from './engine.ts'
+import type { Datamodel, OpenSchemaEngine } from './engine.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 /** Where databases are created from, by PostgreSQL's convention. */
@@ -83,6 +83,8 @@ interface RpcRequest {
 }
 
 async function answerRequests(connectionString: string | undefined, files: readonly string[]): Promise<void> {
+  // Not before: of the two processes that the CLI starts for each command, the first has no use for it.
+  const { createSchemaEnginePool, openSchemaEngine } = await import('./engine.ts')
   const datamodels = await Promise.all(
     files.map(async (file): Promise<Datamodel> => [file, await readFile(file, 'utf8')]),
   )
