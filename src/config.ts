@@ -11,6 +11,7 @@ import {
   clusterUrl,
   decimal,
   HEADERS,
+  HOST_NAMES,
   HTTP_URL,
   NETWORKS,
   ORIGINS,
@@ -41,6 +42,10 @@ const BIT = ['0', '1'] as const
 const VARIABLES = {
   PORT: variable(wholeNumber(0, 65_535), 'The TCP port to listen on; 0 takes a free one.', 4000),
   HOST: variable(SOME_TEXT, 'The address to listen on; 0.0.0.0 for every IPv4 interface.', '127.0.0.1'),
+  ALLOWED_HOSTS: variable(
+    HOST_NAMES,
+    'The names that clients may call the service by, in their Host header. Unset: any; where HOST is an address of this machine alone, localhost, HOST and any address.',
+  ),
   DATABASE_URL: variable(url('postgresql:', 'postgres:'), 'A PostgreSQL server. Unset: the embedded one.'),
   DATABASE_READ_URL: variable(
     url('postgresql:', 'postgres:'),

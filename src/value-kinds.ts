@@ -104,6 +104,19 @@ export const REDIS_PREFIX: ValueKind<string> = {
   parse: (text) => (/^[\w.:/-]{1,64}$/.test(text) ? text : undefined),
 }
 
+/** Names that a service answers under, without scheme and port; `*` for whatever name. */
+export const HOST_NAMES: ValueKind<readonly string[]> = {
+  allowed: 'host names such as ads.example, without a port, separated by commas, or * for all',
+  parse: (text) => {
+    const names = text.split(',').map((part) => part.trim().toLowerCase())
+    return names.every(
+      (name) => name === '*' || (URL.canParse(`http://${name}`) && new URL(`http://${name}`).hostname === name),
+    )
+      ? names
+      : undefined
+  },
+}
+
 /** Addresses, and networks as an address and how many of its bits are theirs. */
 export const NETWORKS: ValueKind<readonly string[]> = {
   allowed: 'addresses or networks such as 10.0.0.0/8, separated by commas, or none',

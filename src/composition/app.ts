@@ -20,6 +20,7 @@ import { createFrontDoor } from '../server/front-door.ts'
 import { createGraphiQL, hasGraphiQL } from '../server/graphiql.ts'
 import { createHealth, type DependencyChecks } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
+import { createHosts } from '../server/hosts.ts'
 import { createHttpServer } from '../server/http.ts'
 import { createLoadShedding } from '../server/load-shedding.ts'
 import { createMetricsEndpoint } from '../server/metrics-endpoint.ts'
@@ -128,6 +129,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     if (listed) await preparePersisted({ yoga, operations, listed })
     const addresses = createClientAddresses(config.trustedProxies)
     const connections = createConnections({ addresses, limits: config })
+    const hosts = createHosts(config)
     const origins = createOrigins(config.corsOrigins ?? [])
     const identify = createRequestIds(instance)
     const metrics = openMetrics({
@@ -149,6 +151,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       health,
       metrics: config.metricsPort === undefined ? metricsEndpoint : undefined,
       origins,
+      hosts,
       connections,
       limits: config,
       loadShedding,
@@ -160,6 +163,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       yoga,
       frontDoor,
       origins,
+      hosts,
       connections,
       limits: config,
       loadShedding,

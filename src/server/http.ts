@@ -6,6 +6,7 @@ import { type Connections, TOO_MANY_CONNECTIONS } from './connections.ts'
 import type { FastLane } from './fast-lane.ts'
 import { type GraphiQL, isForPage } from './graphiql.ts'
 import type { Health } from './health.ts'
+import { type Hosts, MISDIRECTED_REQUEST, misdirected } from './hosts.ts'
 import { formatResult, sendError, sendJson } from './json-response.ts'
 import { type LoadShedding, SHED, SHED_RETRY_AFTER_MS } from './load-shedding.ts'
 import { isForm } from './media-type.ts'
@@ -27,6 +28,7 @@ export interface HttpDependencies {
   /** Undefined where metrics are not told, or on a port of their own. */
   readonly metrics?: MetricsEndpoint | undefined
   readonly origins: Origins
+  readonly hosts: Hosts
   readonly connections: Connections
   readonly limits: HttpLimits
   readonly loadShedding: Pick<LoadShedding, 'sheds'>
@@ -51,6 +53,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     health,
     metrics,
     origins,
+    hosts,
     connections,
     limits,
     loadShedding,
@@ -71,8 +74,12 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     const handle = route?.[method === 'HEAD' ? 'GET' : method] ?? route?.[ANY_OTHER] ?? notFound
     const refusal = connections.refusalOf(request.socket)
     if (refusal) response.setHeader('Connection', 'close')
-    if (refusal && handle !== live && handle !== ready) sendTooManyConnections(response, refusal)
-    else handle(request, response)
+    const isProbe = handle === live || handle === ready
+    if (refusal && !isProbe) sendTooManyConnections(response, refusal)
+    // What probes and collects metrics calls an instance by its address.
+    else if (!hosts.isServed(request) && !isProbe && handle !== metrics) {
+      sendError(response, 421, MISDIRECTED_REQUEST, misdirected(request))
+    } else handle(request, response)
   })
   connections.bound(server)
   server.headersTimeout = limits.headersTimeoutMs

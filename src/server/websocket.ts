@@ -10,6 +10,7 @@ import type { Origin } from '../graphql/context.ts'
 import { isObject } from '../is-object.ts'
 import { type Connections, TOO_MANY_CONNECTIONS } from './connections.ts'
 import type { FrontDoor } from './front-door.ts'
+import { type Hosts, MISDIRECTED_REQUEST, misdirected } from './hosts.ts'
 import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
 import { errorBody } from './json-response.ts'
 import type { LoadShedding } from './load-shedding.ts'
@@ -27,6 +28,7 @@ export interface WebSocketDependencies {
   readonly yoga: Yoga
   readonly frontDoor: FrontDoor
   readonly origins: Pick<Origins, 'isAllowed'>
+  readonly hosts: Hosts
   readonly connections: Pick<Connections, 'refusalOf'>
   readonly limits: Pick<Config, 'maxBodyBytes'>
   readonly loadShedding: Pick<LoadShedding, 'sheds'>
@@ -43,8 +45,20 @@ export interface GraphQLWebSocket {
 
 /** GraphQL over WebSocket, the graphql-transport-ws protocol, on the same path as HTTP. */
 export function createGraphQLWebSocket(dependencies: WebSocketDependencies): GraphQLWebSocket {
-  const { http, identify, schema, yoga, frontDoor, origins, connections, limits, loadShedding, log, onUnexpected } =
-    dependencies
+  const {
+    http,
+    identify,
+    schema,
+    yoga,
+    frontDoor,
+    origins,
+    hosts,
+    connections,
+    limits,
+    loadShedding,
+    log,
+    onUnexpected,
+  } = dependencies
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
@@ -73,7 +87,9 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     if (!asksForWebSocket(request)) ignoreUpgrade(http, request, socket, head)
     else if (refusal) refuse(socket, '503 Service Unavailable', errorBody(TOO_MANY_CONNECTIONS, refusal))
     else if (request.url?.split('?')[0] !== GRAPHQL_PATH) refuse(socket, '404 Not Found')
-    else if (!origins.isAllowed(request)) refuse(socket, '403 Forbidden')
+    else if (!hosts.isServed(request)) {
+      refuse(socket, '421 Misdirected Request', errorBody(MISDIRECTED_REQUEST, misdirected(request)))
+    } else if (!origins.isAllowed(request)) refuse(socket, '403 Forbidden')
     else {
       identify(request)
       sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))

@@ -13,7 +13,7 @@ const RUN = `mutation($input: RunAuctionInput!) { runAuction(input: $input) {
 
 let app: TestApp
 beforeAll(async () => {
-  app = await startApp({ catalog: SMALL_CATALOG, env: { SIMULATED_LATENCY_FACTOR: '1.5' } })
+  app = await startApp({ catalog: SMALL_CATALOG, env: { SIMULATED_LATENCY_FACTOR: '1.5', ALLOWED_HOSTS: '*' } })
 })
 afterAll(() => app?.dispose())
 

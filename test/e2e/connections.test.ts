@@ -4,9 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 
 const [ONE, ANOTHER, PROXY] = ['127.0.0.2', '127.0.0.3', '127.0.0.4']
-const GET = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+const GET = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 const UPGRADE = [
-  'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13',
+  'GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13',
   'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n',
 ].join('\r\n')
 

@@ -83,6 +83,9 @@ describe('the configuration', () => {
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'localhost:4317'],
     ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
     ['LOG_LEVEL', 'loud'],
+    ['ALLOWED_HOSTS', 'https://ads.example'],
+    ['ALLOWED_HOSTS', 'ads.example:443'],
+    ['ALLOWED_HOSTS', 'ads.example,'],
     ['DATA_DIR', '  '],
   ])('should refuse %s=%s in one line that names the variable, the value and what is allowed', (name, value) => {
     const { allowed } = describeConfig().find((variable) => variable.name === name) ?? {}

@@ -24,6 +24,8 @@ const { createFastLane } = await import(`${DIST}server/fast-lane.js`)
 const { createFrontDoor } = await import(`${DIST}server/front-door.js`)
 /** @type {typeof import('../../../src/server/graphiql.ts')} */
 const { createGraphiQL } = await import(`${DIST}server/graphiql.js`)
+/** @type {typeof import('../../../src/server/hosts.ts')} */
+const { createHosts } = await import(`${DIST}server/hosts.js`)
 /** @type {typeof import('../../../src/server/http.ts')} */
 const { createHttpServer } = await import(`${DIST}server/http.js`)
 /** @type {typeof import('../../../src/server/origins.ts')} */
@@ -57,6 +59,7 @@ createHttpServer({
   auctionEndpoint,
   health,
   origins: createOrigins([]),
+  hosts: createHosts(config),
   connections: createConnections({ addresses: createClientAddresses(config.trustedProxies), limits: config }),
   limits: config,
   loadShedding: { sheds: () => false },
