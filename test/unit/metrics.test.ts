@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { bidOf, skipped, timedOut } from '../../src/bidders/response.ts'
 import type { Bidder } from '../../src/catalog/types.ts'
 import { badRequest, operationUnknown } from '../../src/graphql/errors.ts'
@@ -143,6 +143,25 @@ describe('createErrorCounts', () => {
 })
 
 describe('createLastKnown', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('should be waited for once, however many ask while it does not answer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const lastKnown = createLastKnown(() => new Promise<number>(() => {}), 200)
+    const told: string[] = []
+    const askTwice = async () => {
+      for (const name of ['first', 'second']) {
+        await lastKnown()
+        told.push(name)
+      }
+    }
+    void askTwice()
+    await vi.advanceTimersByTimeAsync(199)
+    expect(told).toEqual([])
+    await vi.advanceTimersByTimeAsync(3)
+    expect(told).toEqual(['first', 'second'])
+  })
+
   it('should give what was known before where an answer is late or fails, and ask one at a time', async () => {
     let answer: (value: number) => void = () => {}
     const ask = vi.fn(() => new Promise<number>((resolve) => (answer = resolve)))
