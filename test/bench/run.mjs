@@ -15,6 +15,7 @@ const SECTIONS = [
   'subscribers',
   'overhead',
   'overload',
+  'metrics',
   'bidders',
   'heap',
   'limiter',
