@@ -123,6 +123,10 @@ const VARIABLES = {
     'Whether notices may go to addresses that are not of the public internet, such as this machine’s networks; 1: yes.',
     '0',
   ),
+  API_KEYS_FILE: variable(
+    SOME_TEXT,
+    'The file of API keys, as `auction keys` makes it: each caller needs one of them. Unset: anybody may call.',
+  ),
   CORS_ORIGINS: variable(
     ORIGINS,
     'Which pages of other origins may call, also over WebSockets. Unset: none; programs are not concerned.',

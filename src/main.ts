@@ -35,6 +35,7 @@ const main = defineCommand({
     prepare: () => import('./cli/prepare.ts').then(({ prepareCommand }) => strictCommand(prepareCommand)),
     archive: () => import('./cli/archive.ts').then(({ archiveCommand }) => strictCommand(archiveCommand)),
     reconcile: () => import('./cli/reconcile.ts').then(({ reconcileCommand }) => strictCommand(reconcileCommand)),
+    keys: () => import('./cli/keys.ts').then(({ keysCommand }) => strictCommand(keysCommand)),
     worker: () => import('./cli/worker.ts').then(({ workerCommand }) => strictCommand(workerCommand)),
     migrate: () => import('./cli/migrate.ts').then(({ migrateCommand }) => strictCommand(migrateCommand)),
   },

@@ -72,7 +72,7 @@ describe('import directions', () => {
   it('should keep the domains free of the API and the server', () => {
     expect(
       offenders(
-        /^(auction|bidders|catalog|history|notices|rate-limit|sold-once|stats|db|redis)\//,
+        /^(access|auction|bidders|catalog|history|notices|rate-limit|sold-once|stats|db|redis)\//,
         /^(graphql|server|cli)\/|^graphql(-yoga|-ws)?$/,
       ),
     ).toEqual([])
