@@ -1,6 +1,6 @@
 # The service as an image: `docker build -t auction .`, then
-# `docker run -p 4000:4000 auction` (embedded database in the volume /data), or with DATABASE_URL and REDIS_URL. It is for
-# production, where GraphiQL and introspection are off: `-e GRAPHIQL=on -e INTROSPECTION=on` for a look around.
+# `docker run -p 127.0.0.1:4000:4000 -e ALLOW_ANONYMOUS=1 auction` (embedded database in the volume /data), or with DATABASE_URL
+# and REDIS_URL. Where others reach it, `-v keys:/keys -e API_KEYS_FILE=/keys/api-keys.json` instead. It is for production, where GraphiQL and introspection are off: `-e GRAPHIQL=on -e INTROSPECTION=on` for a look around.
 ARG NODE_VERSION=24
 
 FROM node:${NODE_VERSION}-slim AS build
@@ -16,7 +16,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Without "optional" too: it is what keeps Prisma's CLI, which the client names as an optional peer, out of the image.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force \
-  && mkdir /data && chown node:node /data \
+  && mkdir /data /keys && chown node:node /data /keys \
   && ln -s /app/bin/auction.mjs /usr/local/bin/auction
 COPY --from=build /app/bin ./bin
 COPY --from=build /app/prisma ./prisma

@@ -127,6 +127,11 @@ const VARIABLES = {
     SOME_TEXT,
     'The file of API keys, as `auction keys` makes it: each caller needs one of them. Unset: anybody may call.',
   ),
+  ALLOW_ANONYMOUS: variable(
+    oneOf(BIT),
+    'Whether anybody may call where HOST can be reached from other machines and there are no API keys; 1: yes. 0: it is not served then.',
+    '0',
+  ),
   CORS_ORIGINS: variable(
     ORIGINS,
     'Which pages of other origins may call, also over WebSockets. Unset: none; programs are not concerned.',

@@ -23,8 +23,8 @@ export const demoCommand = defineCommand({
     runCommand(async () => {
       const rate = parseOption('--rate', args.rate, decimal(0, 100))
       const seed = args.seed === undefined ? randomInt(SEED_MAX) : parseOption('--seed', args.seed, SEED)
-      const { PORT, HOST, ALLOWED_HOSTS, LOG_LEVEL } = process.env
-      const config = parseConfig({ PORT, HOST, ALLOWED_HOSTS, LOG_LEVEL, ...DEMO_SETTINGS })
+      const { PORT, HOST, ALLOW_ANONYMOUS, ALLOWED_HOSTS, LOG_LEVEL } = process.env
+      const config = parseConfig({ PORT, HOST, ALLOW_ANONYMOUS, ALLOWED_HOSTS, LOG_LEVEL, ...DEMO_SETTINGS })
       const log = createLog(config.logLevel)
       const stopped = stopSignal(log, 'once what is in flight is answered')
       const app = await startDemo({ config, log, rate, seed })

@@ -1,3 +1,4 @@
+import { refuseOpenAddress } from '../access/open-address.ts'
 import { createRequestIds } from '../asker.ts'
 import type { CatalogData } from '../catalog/data-file.ts'
 import type { Variables } from '../catalog/header-variables.ts'
@@ -72,6 +73,7 @@ export interface AppDependencies {
  */
 export async function createApp(config: Config, dependencies: AppDependencies): Promise<App> {
   const { env = {}, firstCatalog, instance = newInstance(), log } = dependencies
+  refuseOpenAddress(config)
   const disposer = createDisposer()
   try {
     const { persistedOperationsFile } = config

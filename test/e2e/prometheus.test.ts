@@ -65,7 +65,8 @@ describe('deploy/', async () => {
   it('should start a Prometheus that asks both instances, and a Grafana that asks it', async () => {
     const { services } = parse(await text('docker-compose.yml'), { merge: true })
     const { scrape_configs } = parse(await text('deploy/prometheus/prometheus.yml'))
-    const port = /ENV .*PORT=(\d+)/.exec(await text('Dockerfile'))?.[1]
+    const port = services.app1.environment.METRICS_PORT
+    expect(port).toBe(9464)
     expect(scrape_configs[0].static_configs[0].targets).toEqual([`app1:${port}`, `app2:${port}`])
     const datasources = parse(await text('deploy/grafana/provisioning/datasources/prometheus.yml')).datasources
     expect(datasources[0].url).toBe('http://prometheus:9090')

@@ -101,3 +101,11 @@ describe('auction keys', { timeout: TIMEOUT_MS }, () => {
     expect(await readKeys(file.path)).toEqual([])
   })
 })
+
+describe('auction serve', { timeout: TIMEOUT_MS }, () => {
+  it('should not serve other machines without keys, unless it is told to', async () => {
+    const { code, stderr } = await auction(['serve'], { HOST: '0.0.0.0', PORT: '0' })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^error: HOST 0.0.0.0 can be reached .*API_KEYS_FILE.*ALLOW_ANONYMOUS=1.*\n$/)
+  })
+})

@@ -71,7 +71,7 @@ function localConfig(config: string, targets: readonly string[]): string {
   const replacements: readonly (readonly [string, string])[] = [
     ['scrape_interval: 15s', `scrape_interval: ${INTERVAL}`],
     ['evaluation_interval: 15s', `evaluation_interval: ${INTERVAL}`],
-    ["['app1:4000', 'app2:4000']", JSON.stringify(targets)],
+    ["['app1:9464', 'app2:9464']", JSON.stringify(targets)],
   ]
   return replacements.reduce((text, [shipped, local]) => {
     if (!text.includes(shipped)) throw new Error(`deploy/prometheus/prometheus.yml no longer has "${shipped}".`)
