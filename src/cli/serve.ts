@@ -49,7 +49,8 @@ function announce({ url, services }: App, config: Config, log: Logger): void {
   const query =
     'mutation($input: RunAuctionInput!) { runAuction(input: $input) { __typename ... on Auction { winner { id } price } ... on Error { message } } }'
   const body = JSON.stringify({ query, variables: { input: exampleRequest(catalog) } })
-  const example = `curl -s ${graphql} -H 'content-type: application/json' -d ${shellQuote(body)}`
+  const key = config.apiKeysFile === undefined ? '' : ' -H "authorization: Bearer $API_KEY"'
+  const example = `curl -s ${graphql}${key} -H 'content-type: application/json' -d ${shellQuote(body)}`
   const isEmpty = catalog.supplies.size === 0
   // It is not among the operations that may be sent, where these are listed.
   const hasExample = !isEmpty && config.persistedOperationsFile === undefined

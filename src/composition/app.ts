@@ -23,6 +23,7 @@ import { createHealth, type DependencyChecks } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHosts } from '../server/hosts.ts'
 import { createHttpServer } from '../server/http.ts'
+import { createKeyCheck } from '../server/key-check.ts'
 import { createLoadShedding } from '../server/load-shedding.ts'
 import { createMetricsEndpoint } from '../server/metrics-endpoint.ts'
 import { createAuctionEndpoint } from '../server/openrtb/auction-endpoint.ts'
@@ -38,6 +39,7 @@ import { createGraphQLWebSocket } from '../server/websocket.ts'
 import { createYogaServer } from '../server/yoga.ts'
 import { createCounts } from '../telemetry/counts.ts'
 import { openTraces } from '../telemetry/traces.ts'
+import { openAccess } from './access.ts'
 import { biddersState } from './bidders.ts'
 import { prepareCatalog } from './first-catalog.ts'
 import { openMetrics, serveMetrics } from './metrics.ts'
@@ -86,6 +88,9 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     const counts = createCounts()
     const opened = await openServices({ config, database, env, counts, log, traces })
     disposer.add(() => opened.dispose())
+    const access = await openAccess({ config, redis: opened.rateLimitRedis, log })
+    disposer.add(() => access.dispose())
+    const { keyRing } = access
 
     const { services } = opened
     const overhead = createOwnOverhead(config.metrics === 'on' ? counts.ownOverheadMs.add : undefined)
@@ -120,6 +125,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       operations,
       persisted: listed ? createPersistedOperations(listed.texts) : ANY_OPERATION,
       services,
+      keyRing,
       admission: createHeavyGate(),
       onAnswered: overhead.answered,
       onTold: counts.errors.add,
@@ -148,13 +154,14 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       identify,
       yoga,
       fastLane: createFastLane({ frontDoor, onUnexpected }),
-      graphiql: hasGraphiQL(config) ? createGraphiQL(services) : undefined,
-      auctionEndpoint: createAuctionEndpoint({ ...services, overhead, onUnexpected }),
+      graphiql: hasGraphiQL(config) ? createGraphiQL({ ...services, isOpen: keyRing === undefined }) : undefined,
+      auctionEndpoint: createAuctionEndpoint({ ...services, keyRing, overhead, onUnexpected }),
       health,
       metrics: config.metricsPort === undefined ? metricsEndpoint : undefined,
       origins,
       hosts,
       connections,
+      refuseWithoutKey: createKeyCheck(keyRing),
       limits: config,
       loadShedding,
     })
@@ -164,6 +171,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       schema,
       yoga,
       frontDoor,
+      keyRing,
       origins,
       hosts,
       connections,

@@ -45,6 +45,8 @@ import { createRecorder } from './recorder.ts'
 export interface OpenServices {
   readonly services: Services
   readonly rateLimiter: RateLimiter
+  /** Where limits are counted; undefined: in this process. */
+  readonly rateLimitRedis: RedisConnection | undefined
   readonly openRtb: OpenRtbBidders
   /** Undefined where auctions are not logged. */
   readonly auctionLog: AuctionLogState | undefined
@@ -179,6 +181,7 @@ export async function openServices(dependencies: ServicesDependencies): Promise<
         openRtb: bidders.openRtb,
       },
       rateLimiter,
+      rateLimitRedis: redis.rateLimit,
       openRtb: bidders.openRtb,
       auctionLog: auctionLog?.state,
       noticeProgress: notices.progress,

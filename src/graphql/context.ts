@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Caller } from '../access/types.ts'
 import type { Asker } from '../asker.ts'
 import type { Auctioneer } from '../auction/auctioneer.ts'
 import type { OpenRtbBidders } from '../bidders/openrtb/client.ts'
@@ -37,12 +38,16 @@ export interface Origin {
    * there; of a WebSocket the request that opened it. Referred to, never copied: most operations read nothing of it.
    */
   readonly request: IncomingMessage
+  /** Of a WebSocket: who its client said that it is, where API keys are asked for. */
+  caller?: Caller
 }
 
 /** One operation's context, and who asked for it. Made anew for each operation, since Prisma's loaders keep their batches by it. */
 export interface GraphQLContext extends Asker {
   readonly services: Services
   readonly origin: Origin
+  /** Undefined where no API keys are asked for: then anybody may do all. */
+  readonly caller: Caller | undefined
   /** When its request was here to its last byte, by `performance.now()`. */
   readonly receivedAt: number
   /** How long its auctions waited for bidders, in milliseconds; undefined where it held none. */

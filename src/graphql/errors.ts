@@ -54,6 +54,25 @@ export function rateLimited(retryAfterMs: number, { max, windowMs }: RateLimitPo
   })
 }
 
+/** More than an API key's own rate allows. */
+export function keyRateLimited(retryAfterMs: number): GraphQLError {
+  const message = `Too many requests with this API key: try again in ${retryAfterMs} ms, or have its rate raised.`
+  return refusedFor(retryAfterMs, 429, 'RATE_LIMITED', message)
+}
+
+/** Somebody who brought no API key that holds, where one is needed. */
+export function unauthenticated(): GraphQLError {
+  return new GraphQLError(
+    'This takes an API key that is known and has not expired: send it as `Authorization: Bearer auk_…`, over a WebSocket in the payload of connection_init. `auction keys create` makes one.',
+    { extensions: { code: 'UNAUTHENTICATED', http: { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } } } },
+  )
+}
+
+/** What an API key is not for; the message says which one would be. */
+export function forbidden(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'FORBIDDEN', http: { status: 403 } } })
+}
+
 /** A key that was given for another request. 422 is what draft-ietf-httpapi-idempotency-key-header says of it. */
 export function idempotencyKeyReused(): GraphQLError {
   return new GraphQLError(

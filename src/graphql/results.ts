@@ -75,6 +75,7 @@ function withoutRequestStatus(error: GraphQLError): GraphQLError {
 /** The codes of what one field's input, or the moment, was refused for. */
 const OF_ONE_FIELD: ReadonlySet<unknown> = new Set([
   'RATE_LIMITED',
+  'FORBIDDEN',
   'BAD_USER_INPUT',
   'RANGE_TOO_LARGE',
   'IDEMPOTENCY_KEY_REUSED',

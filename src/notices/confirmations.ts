@@ -6,8 +6,11 @@ export const CONFIRMABLE_MS = 24 * 3_600_000
 
 /** What publishers say of ads that were shown. */
 export interface Confirmations {
-  /** Takes it once for each auction, on whichever instance, that its ad was shown: then the winner is billed. */
-  confirm(auctionId: string): Promise<ConfirmationResult>
+  /**
+   * Takes it once for each auction, on whichever instance, that its ad was shown: then the winner is billed.
+   * @param ofSupplies where it must be one of these supplies': then it is not found before it is in the log, which says so
+   */
+  confirm(auctionId: string, ofSupplies?: ReadonlySet<string>): Promise<ConfirmationResult>
 }
 
 export type ConfirmationResult =
@@ -55,12 +58,20 @@ export function createConfirmations(dependencies: ConfirmationsDependencies): Co
     return row.waiting < unsettledMax
   }
 
+  async function isOf(supplies: ReadonlySet<string>, auctionId: string, startedAtMs: number): Promise<boolean> {
+    const [row] = await prisma.$queryRaw<{ supply_id: string }[]>`
+      SELECT supply_id FROM auction_log
+      WHERE started_at = to_timestamp(${startedAtMs / 1000}::float8) AND id = ${auctionId}::uuid`
+    return row !== undefined && supplies.has(row.supply_id)
+  }
+
   return {
-    async confirm(auctionId) {
+    async confirm(auctionId, ofSupplies) {
       const startedAtMs = timeOfAuctionId(auctionId)
       const nowMs = clock()
       if (startedAtMs === undefined || startedAtMs > nowMs + CLOCKS_APART_MS) return { type: 'NOT_FOUND' }
       if (startedAtMs < nowMs - CONFIRMABLE_MS) return { type: 'EXPIRED' }
+      if (ofSupplies && !(await isOf(ofSupplies, auctionId, startedAtMs))) return { type: 'NOT_FOUND' }
       const mayWait = await mayMoreWait(nowMs)
       const now = Prisma.sql`to_timestamp(${nowMs / 1000}::float8)`
       const [row] = await prisma.$queryRaw<[ConfirmedRow]>`

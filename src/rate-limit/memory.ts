@@ -1,4 +1,4 @@
-import type { RateLimitDecision, RateLimiter, RateLimitPolicy } from './types.ts'
+import type { RateLimitDecision, RateLimiter, RateLimitPolicy, SlidingWindow } from './types.ts'
 import { createSlidingWindow } from './window.ts'
 
 const ALLOWED: RateLimitDecision = Object.freeze({ isAllowed: true, isLocal: false })
@@ -15,17 +15,19 @@ export interface MemoryRateLimiter extends RateLimiter {
  * An exact sliding window in this process's memory; a key is remembered for one to two windows after its last request.
  * @param now a monotonic clock in milliseconds
  * @param trackedKeysMax the most keys remembered at once
+ * @param window where they are, for keys that are no addresses
  */
 export function createMemoryRateLimiter({
   policy,
   now = () => performance.now(),
   trackedKeysMax,
+  window = createSlidingWindow(policy, trackedKeysMax),
 }: {
   readonly policy: RateLimitPolicy
   readonly now?: () => number
   readonly trackedKeysMax?: number
+  readonly window?: SlidingWindow
 }): MemoryRateLimiter {
-  const window = createSlidingWindow(policy, trackedKeysMax)
   const local = { allowed: 0, refused: 0 }
   return {
     take: (key) => {

@@ -1,7 +1,7 @@
 import type { RedisConnection } from '../redis/connect.ts'
 import { defineScript } from '../redis/script.ts'
 import { redisStatus } from '../redis/status.ts'
-import type { RateLimitCounters, RateLimitDecision, RateLimiter, RateLimitPolicy } from './types.ts'
+import type { RateLimitCounters, RateLimitDecision, RateLimiter, RateLimitPolicy, SlidingWindow } from './types.ts'
 import { createSlidingWindow } from './window.ts'
 
 /** How long Redis may take to answer before this process's own window decides, in milliseconds. */
@@ -34,20 +34,22 @@ interface Waiting {
  * A request that Redis answers too late may be counted there although this process refused it: stricter, never laxer.
  * @param now a monotonic clock in milliseconds
  * @param deadlineMs the longest that Redis may take for a decision
+ * @param window this process's own, for keys that are no addresses
  */
 export function createRedisRateLimiter({
   connection,
   policy,
   now = () => performance.now(),
   deadlineMs = SHARED_DEADLINE_MS,
+  window = createSlidingWindow(policy),
 }: {
   readonly connection: RedisConnection
   readonly policy: RateLimitPolicy
   readonly now?: () => number
   readonly deadlineMs?: number
+  readonly window?: SlidingWindow
 }): RateLimiter {
   const ask = createAsk(connection, policy)
-  const window = createSlidingWindow(policy)
   const decisions = {
     redis: { allowed: 0, refused: 0 },
     local: { allowed: 0, refused: 0 },

@@ -11,7 +11,7 @@ export interface RateLimiter {
   /**
    * Asks for one request of `key` and, where it is allowed, counts it. A refused request is not counted.
    * Answers without a promise where it can. Never rejects.
-   * @param key what is limited: a `rateLimitKey()` of an IP address
+   * @param key what is limited: a `rateLimitKey()` of an IP address, unless its window takes other texts
    */
   take(key: string): RateLimitDecision | Promise<RateLimitDecision>
   /** For health reports. */

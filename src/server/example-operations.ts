@@ -11,18 +11,21 @@ export interface ExampleRequest {
   readonly country: string
 }
 
+/** A request that tells nothing of any catalogue. */
+export const REQUEST: ExampleRequest = { supplyId: 'supply1', ip: '203.0.113.7', country: 'US' }
+
 /** A request that the catalogue can serve: its first supply, in the country where most bidders buy from it. */
 export function exampleRequest(catalog: CatalogSnapshot): ExampleRequest {
-  const [supplyId = 'supply1'] = catalog.supplies.keys()
+  const [supplyId = REQUEST.supplyId] = catalog.supplies.keys()
   const countries = new Map<string, number>()
   for (const { country } of catalog.biddersOf(supplyId) ?? []) countries.set(country, (countries.get(country) ?? 0) + 1)
-  const [country] = [...countries].sort(([, a], [, b]) => b - a)[0] ?? ['US']
-  return { supplyId, ip: '203.0.113.7', country }
+  const [country] = [...countries].sort(([, a], [, b]) => b - a)[0] ?? [REQUEST.country]
+  return { ...REQUEST, supplyId, country }
 }
 
 /** GraphiQL's tabs on a first visit. */
-export function exampleTabs(catalog: CatalogSnapshot): ExampleTab[] {
-  return [runAuction(exampleRequest(catalog)), LIVE_STATISTICS, SUPPLIES, STATISTICS].map((query) => ({ query }))
+export function exampleTabs(request: ExampleRequest): ExampleTab[] {
+  return [runAuction(request), LIVE_STATISTICS, SUPPLIES, STATISTICS].map((query) => ({ query }))
 }
 
 /** A GraphQL string that is safe within a page's script. */

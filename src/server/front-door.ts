@@ -1,7 +1,9 @@
 import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql'
+import type { KeyRing } from '../access/key-ring.ts'
+import type { Caller } from '../access/types.ts'
 import type { OnUnexpected } from '../asker.ts'
 import type { GraphQLContext, Origin, Services } from '../graphql/context.ts'
-import { operationUnknown, toClientError } from '../graphql/errors.ts'
+import { operationUnknown, toClientError, unauthenticated } from '../graphql/errors.ts'
 import type { Operation, Operations, ResultStream, Variables } from '../graphql/operations.ts'
 import type { PersistedOperations } from '../graphql/persisted-operations.ts'
 import type { Admission, Ticket } from './admission.ts'
@@ -45,6 +47,8 @@ export interface FrontDoorDependencies {
   readonly operations: Operations
   readonly persisted: PersistedOperations
   readonly services: Services
+  /** Who may call; undefined: everybody. */
+  readonly keyRing: KeyRing | undefined
   readonly admission: Admission
   /** Called with the context of each operation that has been answered. */
   readonly onAnswered: (context: GraphQLContext) => void
@@ -55,7 +59,16 @@ export interface FrontDoorDependencies {
 }
 
 export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor {
-  const { operations, persisted, services, admission, onAnswered, onTold = () => {}, onUnexpected } = dependencies
+  const {
+    operations,
+    persisted,
+    services,
+    keyRing,
+    admission,
+    onAnswered,
+    onTold = () => {},
+    onUnexpected,
+  } = dependencies
   return {
     persisted,
     find: operations.find,
@@ -77,12 +90,15 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
       const operation = operations.prepare(document, operationName)
       if (!operation) return unknown()
       const context = contextValue as GraphQLContext
-      return withTicket(admit(context, operation), context, () => operation.subscribe(context, variableValues))
+      return withTicket(admit(context, operation), context, async () =>
+        untilRevoked(await operation.subscribe(context, variableValues), context.caller),
+      )
     },
   }
 
   function createContext(origin: Origin, receivedAt = performance.now(), operationId?: string): GraphQLContext {
-    return { services, origin, operationId, receivedAt, biddersMs: undefined }
+    const caller = keyRing === undefined ? undefined : callerOf(keyRing, origin)
+    return { services, origin, caller, operationId, receivedAt, biddersMs: undefined }
   }
 
   function runAdmitted(operation: Operation, context: GraphQLContext, variables: Variables) {
@@ -104,6 +120,8 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
 
   function admit(context: GraphQLContext, operation: Operation): Ticket | Promise<Ticket> {
     try {
+      // Where keys are asked for, an operation without a caller is refused, whatever a transport forgot.
+      if (keyRing !== undefined && (context.caller === undefined || context.caller.isRevoked)) throw unauthenticated()
       return admission(context, operation)
     } catch (error) {
       return Promise.reject(error)
@@ -133,4 +151,25 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
   function refusal(error: unknown, context?: GraphQLContext): ExecutionResult {
     return { errors: [toClientError(error, (bug) => onUnexpected(bug, context))] }
   }
+}
+
+/** A WebSocket's client says who it is once, when it introduces itself; over HTTP each request does. */
+function callerOf(keyRing: KeyRing, { caller, request }: Origin): Caller | undefined {
+  return caller ?? keyRing.callerOf(request.headers.authorization)
+}
+
+/** Ends a subscription when its key does not hold any more. */
+function untilRevoked(
+  stream: ResultStream | ExecutionResult,
+  caller: Caller | undefined,
+): ResultStream | ExecutionResult {
+  if (caller === undefined || !(Symbol.asyncIterator in stream)) return stream
+  const end = stream.return.bind(stream)
+  const forget = caller.onRevoked(() => void end())
+  return Object.assign(stream, {
+    return: () => {
+      forget()
+      return end()
+    },
+  })
 }

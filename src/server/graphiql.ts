@@ -6,17 +6,23 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import Negotiator from 'negotiator'
 import type { Catalog, CatalogSnapshot } from '../catalog/types.ts'
 import type { Config } from '../config.ts'
-import { exampleTabs } from './example-operations.ts'
+import { exampleRequest, exampleTabs, REQUEST } from './example-operations.ts'
 
 /** Answers a browser's request for GraphiQL; returns false, having done nothing, for any other request. */
 export type GraphiQL = (request: IncomingMessage, response: ServerResponse) => boolean
+
+export interface GraphiQLDependencies {
+  readonly catalog: Pick<Catalog, 'current'>
+  /** Whether anybody may call: else the page names no supply, and sends what its headers pane has. */
+  readonly isOpen: boolean
+}
 
 /**
  * GraphiQL, from the package alone. The page has some nine megabytes: it is made once for each catalogue, whose supplies
  * its examples name, and compressed once for each encoding, by the thread pool. Every browser is sent the same bytes, so
  * that slow ones cost no memory.
  */
-export function createGraphiQL({ catalog }: { readonly catalog: Pick<Catalog, 'current'> }): GraphiQL {
+export function createGraphiQL({ catalog, isOpen }: GraphiQLDependencies): GraphiQL {
   let page: { readonly catalog: CatalogSnapshot; readonly variants: Map<Encoding, Promise<Variant>> } | undefined
 
   return (request, response) => {
@@ -25,7 +31,7 @@ export function createGraphiQL({ catalog }: { readonly catalog: Pick<Catalog, 'c
     const encoding = encodingFor(request)
     let variant = page.variants.get(encoding)
     if (!variant) {
-      variant = encode(page.catalog, encoding)
+      variant = encode(render(page.catalog, isOpen), encoding)
       page.variants.set(encoding, variant)
     }
     void variant.then((ready) => send(request, response, encoding, ready))
@@ -60,8 +66,7 @@ function encodingFor(request: IncomingMessage): Encoding {
   return ENCODINGS.find((encoding) => accepted.includes(encoding)) ?? 'identity'
 }
 
-async function encode(catalog: CatalogSnapshot, encoding: Encoding): Promise<Variant> {
-  const html = render(catalog)
+async function encode(html: Buffer, encoding: Encoding): Promise<Variant> {
   const body = await COMPRESS[encoding](html)
   return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
 }
@@ -83,12 +88,13 @@ function send(request: IncomingMessage, response: ServerResponse, encoding: Enco
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 
-function render(catalog: CatalogSnapshot): Buffer {
+/** Over a WebSocket GraphiQL sends no headers. */
+function render(catalog: CatalogSnapshot, isOpen: boolean): Buffer {
   return Buffer.from(
     renderGraphiQL({
       title: 'Ad exchange auctions',
-      subscriptionsProtocol: 'WS',
-      defaultTabs: exampleTabs(catalog),
+      subscriptionsProtocol: isOpen ? 'WS' : 'SSE',
+      defaultTabs: exampleTabs(isOpen ? exampleRequest(catalog) : REQUEST),
       shouldPersistHeaders: false,
     }),
   )

@@ -8,6 +8,7 @@ import { type GraphiQL, isForPage } from './graphiql.ts'
 import type { Health } from './health.ts'
 import { type Hosts, MISDIRECTED_REQUEST, misdirected } from './hosts.ts'
 import { formatResult, sendError, sendJson } from './json-response.ts'
+import type { KeyCheck } from './key-check.ts'
 import { type LoadShedding, SHED, SHED_RETRY_AFTER_MS } from './load-shedding.ts'
 import { isForm } from './media-type.ts'
 import { METRICS_PATH, type MetricsEndpoint } from './metrics-endpoint.ts'
@@ -30,6 +31,7 @@ export interface HttpDependencies {
   readonly origins: Origins
   readonly hosts: Hosts
   readonly connections: Connections
+  readonly refuseWithoutKey: KeyCheck
   readonly limits: HttpLimits
   readonly loadShedding: Pick<LoadShedding, 'sheds'>
 }
@@ -55,6 +57,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     origins,
     hosts,
     connections,
+    refuseWithoutKey,
     limits,
     loadShedding,
   } = dependencies
@@ -66,7 +69,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     ['/livez', { GET: live }],
     ['/readyz', { GET: ready }],
   ])
-  if (metrics) routes.set(METRICS_PATH, { GET: metrics })
+  if (metrics) routes.set(METRICS_PATH, { GET: forAdmins(metrics) })
   const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
     identify(request)
     const { url = '/', method = 'GET' } = request
@@ -86,6 +89,13 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   server.requestTimeout = limits.requestTimeoutMs
   server.keepAliveTimeout = limits.keepAliveTimeoutMs
   return server
+
+  /** For operators alone, where API keys are asked for. */
+  function forAdmins(handle: Handler): Handler {
+    return (request, response) => {
+      if (!refuseWithoutKey(request, response, 'admin')) handle(request, response)
+    }
+  }
 
   /** Parameters in the URL are left to Yoga. */
   function graphql(request: IncomingMessage, response: ServerResponse): void {
@@ -143,6 +153,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   }
 
   function toYoga(request: IncomingMessage, response: ServerResponse): void {
+    if (refuseWithoutKey(request, response)) return
     const { headers } = request
     // Yoga makes a URL of it, outside of what handles its errors.
     if (!isHost(headers.host)) {

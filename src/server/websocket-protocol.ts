@@ -1,11 +1,13 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema, getOperationAST } from 'graphql'
 import { type Context, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
+import type { KeyRing } from '../access/key-ring.ts'
 import type { Asker, OnUnexpected } from '../asker.ts'
 import type { Origin } from '../graphql/context.ts'
 import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
 import type { FrontDoor } from './front-door.ts'
 import { formatError, formatResult } from './json-response.ts'
 import { createSharedJson } from './shared-json.ts'
+import { introduceCaller } from './websocket-caller.ts'
 import type { Yoga } from './yoga.ts'
 
 /** What graphql-ws knows of a client, once that has introduced itself. */
@@ -20,12 +22,17 @@ export interface ConnectionExtra {
   readonly subscriptions: Set<string>
   /** Answers a ping with its payload. */
   readonly pong: (payload: unknown) => void
+  readonly close: (code: number, reason: string) => void
+  /** To be called when the connection is over, where it has a caller. */
+  forgetCaller?: () => void
 }
 
 export interface WebSocketProtocolDependencies {
   readonly schema: GraphQLSchema
   readonly yoga: Yoga
   readonly frontDoor: FrontDoor
+  /** Who may connect; undefined: everybody. */
+  readonly keyRing: KeyRing | undefined
   /** Called with each error that is a bug. */
   readonly onUnexpected: OnUnexpected
 }
@@ -35,13 +42,17 @@ export function createWebSocketProtocol({
   schema,
   yoga,
   frontDoor,
+  keyRing,
   onUnexpected,
 }: WebSocketProtocolDependencies): Server<ConnectionExtra> {
   const sharedJson = createSharedJson()
   const server = makeServer<Record<string, unknown>, ConnectionExtra>({
     onConnect: (connection) => {
+      if (keyRing !== undefined && !introduceCaller(keyRing, connection)) return false
       connection.extra.connection = connection
+      return true
     },
+    onClose: ({ extra }) => extra.forgetCaller?.(),
     execute: frontDoor.execute,
     subscribe: frontDoor.subscribe,
     onPing: ({ extra }, payload) => extra.pong(payload),

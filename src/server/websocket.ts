@@ -4,6 +4,7 @@ import type { GraphQLSchema } from 'graphql'
 import { CloseCode, handleProtocols } from 'graphql-ws'
 import type { Logger } from 'pino'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { KeyRing } from '../access/key-ring.ts'
 import { type OnUnexpected, REQUEST_ID_HEADER, requestIdOf } from '../asker.ts'
 import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
@@ -27,6 +28,8 @@ export interface WebSocketDependencies {
   readonly schema: GraphQLSchema
   readonly yoga: Yoga
   readonly frontDoor: FrontDoor
+  /** Who may connect; undefined: everybody. */
+  readonly keyRing: KeyRing | undefined
   readonly origins: Pick<Origins, 'isAllowed'>
   readonly hosts: Hosts
   readonly connections: Pick<Connections, 'refusalOf'>
@@ -51,6 +54,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     schema,
     yoga,
     frontDoor,
+    keyRing,
     origins,
     hosts,
     connections,
@@ -65,7 +69,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     maxPayload: limits.maxBodyBytes,
     perMessageDeflate: false,
   })
-  const protocol = createWebSocketProtocol({ schema, yoga, frontDoor, onUnexpected })
+  const protocol = createWebSocketProtocol({ schema, yoga, frontDoor, keyRing, onUnexpected })
 
   sockets.on('headers', (headers, request) => headers.push(`${REQUEST_ID_HEADER}: ${requestIdOf(request)}`))
   http.on('upgrade', upgrade)
@@ -108,7 +112,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     const stopPinging = keepAlive(socket)
     const send = createSender(socket, connection)
     const fastLane = createWebSocketFastLane({ frontDoor, origin, loadShedding, send, close, onUnexpected })
-    const extra: ConnectionExtra = { origin, subscriptions: new Set(), pong }
+    const extra: ConnectionExtra = { origin, subscriptions: new Set(), pong, close }
     const closed = protocol.opened({ protocol: socket.protocol, send, close, onMessage }, extra)
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
     socket.once('close', (code, reason) => {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readKeys } from '../../src/access/keys-file.ts'
 import { isTokenOf } from '../../src/access/token.ts'
 import { makeKeysFile, type TestKeys } from '../support/access.ts'
+import { makeMigratedDataDir } from '../support/migrated-data-dir.ts'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
@@ -107,5 +108,19 @@ describe('auction serve', { timeout: TIMEOUT_MS }, () => {
     const { code, stderr } = await auction(['serve'], { HOST: '0.0.0.0', PORT: '0' })
     expect(code).toBe(1)
     expect(stderr).toMatch(/^error: HOST 0.0.0.0 can be reached .*API_KEYS_FILE.*ALLOW_ANONYMOUS=1.*\n$/)
+  })
+
+  it('should not serve without the file of keys that it is told of', async () => {
+    const dataDir = `${file.path}.data`
+    await makeMigratedDataDir(dataDir)
+    const { code, stderr } = await auction(['serve'], {
+      DATA_DIR: dataDir,
+      PORT: '0',
+      API_KEYS_FILE: '/nowhere/keys.json',
+    })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^error: .*\/nowhere\/keys.json cannot be read: there is none. `auction keys create` makes it.*\n$/,
+    )
   })
 })

@@ -103,15 +103,15 @@ export interface RawSocket {
   dispose(): Promise<void>
 }
 
-/** Connects and greets. */
-export async function openRawSocket(url: string): Promise<RawSocket> {
+/** Connects and greets, with a payload. */
+export async function openRawSocket(url: string, payload = {}): Promise<RawSocket> {
   const socket = new WebSocket(toWebSocketUrl(url), 'graphql-transport-ws')
   const closed = new Promise<number>((resolve) => socket.once('close', resolve))
   socket.on('error', () => {})
   const [[{ socket: connection }]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')])
   const messages: Record<string, unknown>[] = []
   let started = 0
-  socket.send('{"type":"connection_init"}')
+  socket.send(JSON.stringify({ type: 'connection_init', payload }))
   await once(socket, 'message')
   socket.on('message', (data) => messages.push(JSON.parse(String(data))))
   return {

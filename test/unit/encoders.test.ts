@@ -30,6 +30,7 @@ describe.each([
     operations,
     persisted: ANY_OPERATION,
     services: {} as Services,
+    keyRing: undefined,
     admission: admitAll,
     onAnswered: () => {},
     onUnexpected,

@@ -45,7 +45,7 @@ function protocolTelling(results: readonly unknown[]) {
         yield* results as ExecutionResult[]
       })(),
   } as unknown as FrontDoor
-  return createWebSocketProtocol({ schema, yoga: {} as Yoga, frontDoor, onUnexpected: () => {} })
+  return createWebSocketProtocol({ schema, yoga: {} as Yoga, frontDoor, keyRing: undefined, onUnexpected: () => {} })
 }
 
 /** One client's subscription, from its beginning to its end; resolves with what it was sent. */

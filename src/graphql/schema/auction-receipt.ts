@@ -54,7 +54,10 @@ builder.queryField('auction', (t) =>
       if (timeOfAuctionId(id) === undefined) {
         throw badUserInput(`${JSON.stringify(id.slice(0, SHOWN_MAX))} is no auction's id, which is a UUIDv7.`)
       }
-      return (await historyOf(context).auction(id)) ?? null
+      const auction = await historyOf(context).auction(id)
+      const own = context.caller?.supplies
+      // One of another's supply is told of as one that is not there.
+      return auction && (own === undefined || own.has(auction.supplyId)) ? auction : null
     },
   }),
 )

@@ -54,15 +54,15 @@ builder.mutationField('confirmImpression', (t) =>
     description: `Says that the ad of an auction was shown: its winner's billing notice is sent, once however often this is called, on whichever
 instance. Within ${CONFIRMABLE_MS / 3_600_000} hours of the auction, from the moment on that it was answered.`,
     args: { auctionId: t.arg.id({ required: true }) },
-    resolve: async (_parent, { auctionId }, { services: { confirmations } }) => {
+    resolve: async (_parent, { auctionId }, { services: { confirmations }, caller }) => {
       if (timeOfAuctionId(auctionId) === undefined) {
         throw badUserInput(`${JSON.stringify(auctionId.slice(0, SHOWN_MAX))} is no auction's id, which is a UUIDv7.`)
       }
       if (confirmations === undefined) return { type: 'NOT_FOUND' as const, auctionId, message: NOT_LOGGED }
-      const result = await confirmations.confirm(auctionId)
-      return result.type === 'CONFIRMED'
-        ? { ...result, auctionId }
-        : { ...result, auctionId, message: MESSAGES[result.type] }
+      const result = await confirmations.confirm(auctionId, caller?.supplies)
+      if (result.type === 'CONFIRMED') return { ...result, auctionId }
+      const isOfCertain = result.type === 'NOT_FOUND' && caller?.supplies !== undefined
+      return { ...result, auctionId, message: isOfCertain ? NOT_OWN : MESSAGES[result.type] }
     },
   }),
 )
@@ -71,6 +71,8 @@ const MESSAGES = {
   NOT_FOUND: 'No auction of this id was sold: confirm the id of an Auction that runAuction has answered.',
   EXPIRED: `An ad can be said to be shown within ${CONFIRMABLE_MS / 3_600_000} hours of its auction, and this one is older.`,
 }
+const NOT_OWN =
+  'No auction of this id was sold for the supplies of this API key, as far as the log has it: confirm it some seconds after runAuction has answered.'
 const NOT_LOGGED = 'Auctions are not logged here (AUCTION_LOG=off), so that none can be said to be shown.'
 /** A refused id is repeated in the error up to this many characters. */
 const SHOWN_MAX = 100

@@ -1,5 +1,6 @@
 import type { GraphQLSchema } from 'graphql'
 import { builder } from '../builder.ts'
+import { guardFields } from '../guard.ts'
 import '../scalars.ts'
 import './supply.ts'
 import './bidder.ts'
@@ -15,5 +16,5 @@ builder.subscriptionType({ description: 'What can be watched.' })
 
 /** Builds the GraphQL schema. It holds no resources: resolvers take what they use from each operation's context. */
 export function createSchema(): GraphQLSchema {
-  return builder.toSchema({ sortSchema: false })
+  return guardFields(builder.toSchema({ sortSchema: false }))
 }

@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GraphQLError } from 'graphql'
+import type { KeyRing } from '../../access/key-ring.ts'
+import { refusalOf, roleRefusalOf, SELLING } from '../../access/rules.ts'
+import type { Caller } from '../../access/types.ts'
 import { type Asker, type OnUnexpected, REQUEST_ID_HEADER, requestIdOf } from '../../asker.ts'
 import type { Auctioneer } from '../../auction/auctioneer.ts'
 import { biddersTime } from '../../auction/collect-bids.ts'
-import type { AuctionResult } from '../../auction/types.ts'
+import type { AuctionRequest, AuctionResult } from '../../auction/types.ts'
 import type { Catalog } from '../../catalog/types.ts'
-import { rateLimited } from '../../graphql/errors.ts'
+import { forbidden, keyRateLimited, rateLimited, unauthenticated } from '../../graphql/errors.ts'
 import type { RateLimitPolicy } from '../../rate-limit/types.ts'
 import { sendError, sendJson, sendResult } from '../json-response.ts'
 import { isJsonContent } from '../media-type.ts'
@@ -21,6 +25,8 @@ export type AuctionEndpoint = (request: IncomingMessage, response: ServerRespons
 export interface AuctionEndpointDependencies {
   readonly auctioneer: Pick<Auctioneer, 'run'>
   readonly catalog: Pick<Catalog, 'current'>
+  /** Who may sell; undefined: everybody. */
+  readonly keyRing: KeyRing | undefined
   readonly overhead: Pick<OwnOverhead, 'answered'>
   readonly rateLimitPolicy: RateLimitPolicy
   /** Called with each error that is a bug. */
@@ -29,37 +35,47 @@ export interface AuctionEndpointDependencies {
 
 /**
  * Holds an auction for each impression of a bid request, as `runAuction` does: the same limit, counts and log. Answers
- * 200 with the bids that won, 204 where none did, 400 where no auction can be held of it, and 429 where the limit let
- * none of them pass.
+ * 200 with the bids that won, 204 where none did, 400 where no auction can be held of it, 401 or 403 where its API key may
+ * not sell it, and 429 where the limits let none of them pass.
  */
 export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies): AuctionEndpoint {
-  const { auctioneer, catalog, overhead, onUnexpected } = dependencies
+  const { auctioneer, catalog, keyRing, overhead, onUnexpected } = dependencies
   return (request, response, body) => {
     const receivedAt = performance.now()
     response.setHeader('x-openrtb-version', VERSION)
+    const caller = keyRing?.callerOf(request.headers.authorization)
+    if (keyRing !== undefined && caller === undefined) return refuse(response, unauthenticated())
+    const refusal = caller && roleRefusalOf(WHAT, SELLING, caller)
+    if (refusal !== undefined) return refuse(response, forbidden(refusal))
     if (!isJsonContent(request.headers['content-type'])) {
       sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Content-Type must be application/json.')
       return
     }
     let wanted: AuctionsWanted
     try {
-      wanted = readBidRequest(body, catalog.current())
+      wanted = readBidRequest(body, catalog.current(), caller && ((supplyId) => checkSupply(caller, supplyId)))
     } catch (error) {
+      if (error instanceof GraphQLError) return refuse(response, error)
       if (!(error instanceof BidRequestError)) throw error
       sendError(response, 400, 'BAD_USER_INPUT', error.message)
       return
     }
-    void hold(wanted, { origin: { request } }, response, receivedAt)
+    void hold(wanted, caller, { origin: { request } }, response, receivedAt)
+  }
+
+  function refuse(response: ServerResponse, error: GraphQLError): void {
+    sendResult(response, { errors: [error] }, 'application/json', onUnexpected)
   }
 
   async function hold(
     wanted: AuctionsWanted,
+    caller: Caller | undefined,
     asker: Asker,
     response: ServerResponse,
     receivedAt: number,
   ): Promise<void> {
     try {
-      const results = await Promise.all(wanted.auctions.map(({ request }) => auctioneer.run({ ...request, asker })))
+      const results = await Promise.all(wanted.auctions.map(({ request }) => sell({ ...request, asker }, caller)))
       answer(wanted, results, response, dependencies)
       overhead.answered({ receivedAt, biddersMs: biddersMsOf(results) })
     } catch (error) {
@@ -67,13 +83,30 @@ export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies)
       sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
     }
   }
+
+  /** Each impression is one thing that a key asks for. */
+  async function sell(request: AuctionRequest, caller: Caller | undefined): Promise<SaleResult> {
+    const decision = await caller?.take()
+    if (decision?.isAllowed === false) return { type: 'KEY_RATE_LIMITED', retryAfterMs: decision.retryAfterMs }
+    return auctioneer.run(request)
+  }
 }
 
 const VERSION = '2.6'
+/** What this is called where a key may not use it. */
+const WHAT = 'auctions over OpenRTB'
+
+type SaleResult = AuctionResult | { readonly type: 'KEY_RATE_LIMITED'; readonly retryAfterMs: number }
+
+/** @throws GraphQLError FORBIDDEN */
+function checkSupply(caller: Caller, supplyId: string): void {
+  const refusal = refusalOf(WHAT, SELLING, caller, { input: { supplyId } })
+  if (refusal !== undefined) throw forbidden(refusal)
+}
 
 function answer(
   wanted: AuctionsWanted,
-  results: readonly AuctionResult[],
+  results: readonly SaleResult[],
   response: ServerResponse,
   { rateLimitPolicy, onUnexpected }: Pick<AuctionEndpointDependencies, 'rateLimitPolicy' | 'onUnexpected'>,
 ): void {
@@ -82,16 +115,19 @@ function answer(
     return result.type === 'HELD' && impId !== undefined ? [{ impId, auction: result.auction }] : []
   })
   const bids = bidResponse(wanted.id, held)
-  const waits = results.flatMap((result) => (result.type === 'RATE_LIMITED' ? [result.retryAfterMs] : []))
+  const limited = results.filter((result) => result.type === 'RATE_LIMITED' || result.type === 'KEY_RATE_LIMITED')
   if (bids) sendJson(response, 200, bids)
-  else if (waits.length === results.length) {
-    const error = rateLimited(Math.min(...waits), rateLimitPolicy)
+  else if (limited.length === results.length) {
+    const [first] = limited.sort((a, b) => a.retryAfterMs - b.retryAfterMs)
+    const { type, retryAfterMs = 0 } = first ?? {}
+    const error =
+      type === 'KEY_RATE_LIMITED' ? keyRateLimited(retryAfterMs) : rateLimited(retryAfterMs, rateLimitPolicy)
     sendResult(response, { errors: [error] }, 'application/json', onUnexpected)
   } else response.writeHead(204, { [REQUEST_ID_HEADER]: requestIdOf(response.req) }).end()
 }
 
 /** Undefined where no auction was held. */
-function biddersMsOf(results: readonly AuctionResult[]): number | undefined {
+function biddersMsOf(results: readonly SaleResult[]): number | undefined {
   const waits = results.flatMap((result) => (result.type === 'HELD' ? [biddersTime(result.auction)] : []))
   return waits.length === 0 ? undefined : Math.max(...waits)
 }

@@ -19,9 +19,14 @@ export interface AuctionsWanted {
 /**
  * Reads a bid request of OpenRTB 2.6. An impression's `tagid` names the supply; what the request says of the impression,
  * the floor and what is blocked is put together with what the catalogue says.
- * @throws BidRequestError
+ * @param checkSupply told of each supply before it is looked for, to throw where it may not be sold
+ * @throws BidRequestError, and what `checkSupply` throws
  */
-export function readBidRequest(body: Buffer, catalog: CatalogSnapshot): AuctionsWanted {
+export function readBidRequest(
+  body: Buffer,
+  catalog: CatalogSnapshot,
+  checkSupply: (supplyId: string) => void = () => {},
+): AuctionsWanted {
   const json = parse(body)
   if (!isObject(json)) throw new BidRequestError('The body must be a bid request: a JSON object.')
   const id = text(json.id, 'id')
@@ -47,6 +52,7 @@ export function readBidRequest(body: Buffer, catalog: CatalogSnapshot): Auctions
     if (seen.has(impId)) throw new BidRequestError(`${path}.id repeats ${JSON.stringify(impId)}.`)
     seen.add(impId)
     const supplyId = text(imp.tagid, `${path}.tagid`)
+    checkSupply(supplyId)
     if (!catalog.supplies.has(supplyId)) {
       throw new BidRequestError(`${path}.tagid names no supply: ${JSON.stringify(supplyId)}.`)
     }
