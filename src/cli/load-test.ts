@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { defineCommand } from 'citty'
+import { idOfToken } from '../access/token.ts'
 import { discoverTargets, LoadTestError } from '../load-test/discover.ts'
 import { formatReport } from '../load-test/format-report.ts'
 import { createHttpTransport } from '../load-test/http-transport.ts'
@@ -54,6 +55,12 @@ export const loadTestCommand = defineCommand({
       valueHint: 'ADDRESS',
       description: 'The address of every request (default: a new one each, so that no limit refuses them)',
     },
+    'api-key': {
+      type: 'string',
+      valueHint: 'TOKEN',
+      description:
+        'Where the service asks for one (default: the environment variable API_KEY, which no other user sees)',
+    },
     json: { type: 'boolean', default: false, description: 'Print one JSON document instead of lines' },
   },
   run: ({ args }) => runCommand(() => loadTest(parseOptions(args), args.json)),
@@ -69,10 +76,15 @@ interface LoadTestOptions {
   readonly supplyId: string | undefined
   readonly country: string | undefined
   readonly ip: string | undefined
+  readonly apiKey: string | undefined
 }
 
 type Args = Readonly<Record<'url' | 'duration' | 'protocol' | 'tmax', string>> &
-  Readonly<Partial<Record<'rate' | 'concurrency' | 'connections' | 'supply' | 'country' | 'ip', string | undefined>>>
+  Readonly<
+    Partial<
+      Record<'rate' | 'concurrency' | 'connections' | 'supply' | 'country' | 'ip' | 'api-key', string | undefined>
+    >
+  >
 
 /** @throws OptionError naming the first option that cannot be used */
 function parseOptions(args: Args): LoadTestOptions {
@@ -88,7 +100,14 @@ function parseOptions(args: Args): LoadTestOptions {
       : parseOption('--connections', args.connections, wholeNumber(1, MAX_CONCURRENCY))
   const durationMs = parseOption('--duration', args.duration, decimal(0.1, 3600, 'a number of seconds')) * 1000
   const url = parseOption('--url', args.url, ENDPOINT)
-  return { url, protocol, pace, connections, durationMs, tmaxMs, supplyId, country, ip }
+  const apiKey = args['api-key'] ?? (process.env.API_KEY || undefined)
+  // It is not shown, as other values are that cannot be used.
+  if (apiKey !== undefined && idOfToken(apiKey) === undefined) {
+    throw new OptionError(
+      '--api-key, or API_KEY, is no API key, which begins with auk_: auction keys create makes one.',
+    )
+  }
+  return { url, protocol, pace, connections, durationMs, tmaxMs, supplyId, country, ip, apiKey }
 }
 
 function parsePace({ rate, concurrency }: Args): Pace {
@@ -111,7 +130,11 @@ async function loadTest(options: LoadTestOptions, isJson: boolean): Promise<void
   const { url, protocol, pace, connections, durationMs } = options
   const targets = await discoverTargets(options)
   const endpoint = protocol === 'ws' ? new URL(url.href.replace(/^http/, 'ws')) : url
-  const transport = (protocol === 'ws' ? createWebSocketTransport : createHttpTransport)({ url: endpoint, connections })
+  const transport = (protocol === 'ws' ? createWebSocketTransport : createHttpTransport)({
+    url: endpoint,
+    connections,
+    apiKey: options.apiKey,
+  })
   const recorder = createRecorder()
   const interruption = new AbortController()
   const interrupt = () => interruption.abort()

@@ -1,6 +1,6 @@
 import { request } from 'undici'
 import type { Target } from './requests.ts'
-import { CONNECT_TIMEOUT_MS } from './types.ts'
+import { authorization, CONNECT_TIMEOUT_MS } from './types.ts'
 
 /** A load test that cannot start; the message names the remedy. */
 export class LoadTestError extends Error {
@@ -11,6 +11,8 @@ export class LoadTestError extends Error {
 export interface DiscoverOptions {
   /** The service's GraphQL endpoint, over HTTP. */
   readonly url: URL
+  /** Where the service asks for one. */
+  readonly apiKey?: string | undefined
   /** Only this supply. */
   readonly supplyId?: string | undefined
   /** Every request's country; undefined: for each supply the one where most of its bidders buy. */
@@ -21,15 +23,16 @@ export interface DiscoverOptions {
  * Asks a running service what can be sold there.
  * @throws LoadTestError where it cannot be reached, or has nothing to sell
  */
-export async function discoverTargets({ url, supplyId, country }: DiscoverOptions): Promise<Target[]> {
+export async function discoverTargets({ url, apiKey, supplyId, country }: DiscoverOptions): Promise<Target[]> {
+  const service = { url, headers: authorization(apiKey) }
   if (supplyId !== undefined) {
-    const { supply } = await query<{ supply: SupplyRow | null }>(url, ONE_SUPPLY, { id: supplyId })
+    const { supply } = await query<{ supply: SupplyRow | null }>(service, ONE_SUPPLY, { id: supplyId })
     if (!supply) throw new LoadTestError(`No supply of ${url} has the id ${supplyId}: leave --supply out to use all.`)
     return [toTarget(supply, country)]
   }
   const supplies: SupplyRow[] = []
   for (let after: string | null = null; supplies.length < MAX_SUPPLIES; ) {
-    const page: { supplies: SuppliesPage } = await query(url, SUPPLIES, { after })
+    const page: { supplies: SuppliesPage } = await query(service, SUPPLIES, { after })
     supplies.push(...page.supplies.nodes)
     if (!page.supplies.pageInfo.hasNextPage) break
     after = page.supplies.pageInfo.endCursor
@@ -61,9 +64,19 @@ function mostCommonCountry(bidders: SupplyRow['bidders']): string | undefined {
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0]
 }
 
-async function query<Data>(url: URL, text: string, variables: Readonly<Record<string, unknown>>): Promise<Data> {
+interface Service {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+}
+
+async function query<Data>(
+  service: Service,
+  text: string,
+  variables: Readonly<Record<string, unknown>>,
+): Promise<Data> {
+  const { url } = service
   const body = JSON.stringify({ query: text, variables })
-  const answer = await post(url, body)
+  const answer = await post(service, body)
   let result: { data?: Data; errors?: { message?: string }[] } | undefined
   try {
     result = JSON.parse(answer.text)
@@ -80,11 +93,11 @@ async function query<Data>(url: URL, text: string, variables: Readonly<Record<st
   return result.data
 }
 
-async function post(url: URL, body: string): Promise<{ status: number; text: string }> {
+async function post({ url, headers }: Service, body: string): Promise<{ status: number; text: string }> {
   try {
     const response = await request(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
       body,
       signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS),
     })

@@ -1,17 +1,21 @@
 import { type Dispatcher, Pool } from 'undici'
 import { readHttpAnswer } from './answer.ts'
 import { type RunAuctionInput, toGraphQLBody } from './requests.ts'
-import { type Answer, CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type Transport } from './types.ts'
+import { type Answer, authorization, CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type Transport } from './types.ts'
 
 export interface HttpTransportOptions {
   readonly url: URL
   /** The most connections open at once; each carries one request at a time. */
   readonly connections: number
+  /** Where the service asks for one. */
+  readonly apiKey?: string | undefined
   readonly toBody?: (request: RunAuctionInput) => string
 }
 
 /** Sends requests over a pool of connections that are kept alive; those that find none free wait for one. */
-export function createHttpTransport({ url, connections, toBody = toGraphQLBody }: HttpTransportOptions): Transport {
+export function createHttpTransport(options: HttpTransportOptions): Transport {
+  const { url, connections, apiKey, toBody = toGraphQLBody } = options
+  const headers = { ...HEADERS, ...authorization(apiKey) }
   const pool = new Pool(url.origin, {
     connections,
     pipelining: 1,
@@ -22,10 +26,7 @@ export function createHttpTransport({ url, connections, toBody = toGraphQLBody }
   const path = url.pathname + url.search
   return {
     send: (request, onAnswer) =>
-      void pool.dispatch(
-        { path, method: 'POST', headers: HEADERS, body: toBody(request) },
-        collectAnswer(request, onAnswer),
-      ),
+      void pool.dispatch({ path, method: 'POST', headers, body: toBody(request) }, collectAnswer(request, onAnswer)),
     dispose: () => pool.destroy(),
   }
 }

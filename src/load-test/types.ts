@@ -29,6 +29,11 @@ export interface Transport {
   dispose(): Promise<void>
 }
 
+/** The header that brings an API key; over a WebSocket it is what connection_init's payload has. */
+export function authorization(apiKey: string | undefined): Record<string, string> {
+  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
+}
+
 /** A request that was not answered within this time counts as an error, in milliseconds. */
 export const REQUEST_TIMEOUT_MS = 15_000
 /** A connection that was not made within this time counts as an error, in milliseconds. */

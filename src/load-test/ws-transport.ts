@@ -1,17 +1,19 @@
 import { WebSocket } from 'ws'
 import { type GraphQLResult, readResult } from './answer.ts'
 import { toGraphQLBody } from './requests.ts'
-import { type Answer, CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type Transport } from './types.ts'
+import { type Answer, authorization, CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type Transport } from './types.ts'
 
 export interface WebSocketTransportOptions {
   readonly url: URL
   /** How many connections; requests go to them in turn, many in flight on each. */
   readonly connections: number
+  /** Where the service asks for one. */
+  readonly apiKey?: string | undefined
 }
 
 /** Sends requests by the graphql-transport-ws protocol. A connection is opened by the first request that uses it. */
-export function createWebSocketTransport({ url, connections }: WebSocketTransportOptions): Transport {
-  const lanes = Array.from({ length: connections }, () => createLane(url))
+export function createWebSocketTransport({ url, connections, apiKey }: WebSocketTransportOptions): Transport {
+  const lanes = Array.from({ length: connections }, () => createLane(url, apiKey))
   let next = 0
   return {
     send(request, onAnswer) {
@@ -35,7 +37,8 @@ type ServerMessage =
   | { readonly type: 'error'; readonly id: string; readonly payload: GraphQLResult['errors'] & object }
 
 /** One connection, opened again after it was lost. */
-function createLane(url: URL): Transport {
+function createLane(url: URL, apiKey: string | undefined): Transport {
+  const init = JSON.stringify({ type: 'connection_init', payload: authorization(apiKey) })
   const pending = new Map<string, Pending>()
   let socket: WebSocket | undefined
   /** Frames that wait for the connection; undefined once it is there. */
@@ -65,7 +68,7 @@ function createLane(url: URL): Transport {
     })
     waiting = []
     let failure: string | undefined
-    opened.on('open', () => opened.send('{"type":"connection_init"}'))
+    opened.on('open', () => opened.send(init))
     opened.on('message', (data) => receive(opened, JSON.parse(String(data)) as ServerMessage))
     opened.on('error', (error: NodeJS.ErrnoException) => {
       failure = error.code ?? error.message

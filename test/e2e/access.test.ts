@@ -1,6 +1,9 @@
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { discoverTargets } from '../../src/load-test/discover.ts'
+import { createHttpTransport } from '../../src/load-test/http-transport.ts'
+import { createWebSocketTransport } from '../../src/load-test/ws-transport.ts'
 import { makeKeysFile, type TestKeys } from '../support/access.ts'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 import { executeOverWebSocket, type GraphQLResult, openRawSocket, send } from '../support/graphql.ts'
@@ -173,6 +176,24 @@ describe('with a key', () => {
       expect(await overWebSocket(QUERY, params)).toMatchObject({ data: { stats: [{ supplyId: 'supply1' }] } })
     }
     expect(await overWebSocket(QUERY, {}, { authorization: bearer })).toMatchObject({ data: expect.anything() })
+  })
+
+  it('should be taken by load tests, over HTTP and WebSockets', async () => {
+    const url = new URL(app.graphql)
+    const targets = await discoverTargets({ url, apiKey: publisher, supplyId: 'supply1' })
+    expect(targets).toEqual([{ supplyId: 'supply1', country: 'US' }])
+    await expect(discoverTargets({ url, apiKey: publisher })).rejects.toThrow('may not use supplies')
+    const options = { connections: 1, apiKey: publisher }
+    const transports = [
+      createHttpTransport({ url, ...options }),
+      createWebSocketTransport({ url: new URL(url.href.replace('http', 'ws')), ...options }),
+    ]
+    const input = { supplyId: 'supply1', ip: '203.0.113.7', country: 'US', tmax: 100 }
+    for (const transport of transports) {
+      const answer = await new Promise((resolve) => transport.send(input, resolve))
+      expect(answer).toMatchObject({ resultType: 'Auction' })
+      await transport.dispose()
+    }
   })
 
   const SALE = `mutation { runAuction(input: { supplyId: "supply1", ip: "203.0.113.7", country: "US" }) { __typename } }`

@@ -93,11 +93,13 @@ describe('auction keys', { timeout: TIMEOUT_MS }, () => {
       [create('--role', 'analyst', '--supplies', 'a'), '--supplies is not an option of this command.'],
       [auction(['keys', 'revoke', 'a1b2c3d4e5f6']), 'has no key a1b2c3d4e5f6: auction keys list shows all.'],
       [auction(['keys', 'list'], {}), 'Set API_KEYS_FILE to the file of keys'],
+      [auction(['load-test', '--api-key', 'secret'], {}), '--api-key, or API_KEY, is no API key'],
     ]
     for (const [running, message] of wrong) {
       const { stderr } = await running
       expect(stderr).toContain(message)
       expect(stderr).toMatch(/^error: .*\n$/)
+      expect(stderr).not.toContain('secret')
     }
     expect(await readKeys(file.path)).toEqual([])
   })
