@@ -1,5 +1,6 @@
 import { buildSchema, type ExecutionResult, parse } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
+import { ANY_OPERATION } from '../../src/graphql/persisted-operations.ts'
 import type { FrontDoor } from '../../src/server/front-door.ts'
 import { type ConnectionExtra, createWebSocketProtocol } from '../../src/server/websocket-protocol.ts'
 import type { Yoga } from '../../src/server/yoga.ts'
@@ -38,6 +39,8 @@ describe('live values over WebSockets', () => {
 
 function protocolTelling(results: readonly unknown[]) {
   const frontDoor = {
+    persisted: ANY_OPERATION,
+    told: () => {},
     createContext: () => ({}),
     find: () => ({ document }),
     subscribe: async () =>
