@@ -10,6 +10,7 @@ import {
   subscribeOverSse,
 } from '../support/graphql.ts'
 import { nextAddress } from '../support/load.ts'
+import { scrape } from '../support/metrics.ts'
 
 const RUN = `mutation($ip: IPAddress!, $tmax: Int!) {
   runAuction(input: { supplyId: "supply1", ip: $ip, country: "US", tmax: $tmax }) { __typename }
@@ -64,6 +65,9 @@ it('should refuse at once, over every transport, what is one too many, and answe
   expect(await firstOf(client.iterate({ query: STATS }) as AsyncIterable<GraphQLResult>)).toEqual({ errors: [SHED] })
   expect((await fetch(`${app.url}/livez`)).status).toBe(200)
   expect(await load()).toMatchObject({ shed: 7, auctionsInFlight: 1 })
+  const metrics = await scrape(app.metricsUrl ?? '')
+  expect(metrics.get('auction_requests_shed_total')).toBe(7)
+  expect(metrics.get('auction_in_flight')).toBe(1)
 
   expect(await running).toEqual({ runAuction: { __typename: 'NoBidsError' } })
   expect(await execute(app.graphql, RUN, { ip: nextAddress(), tmax: 1 })).toMatchObject({ status: 200 })

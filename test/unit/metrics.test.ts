@@ -10,7 +10,7 @@ import {
   OUTCOMES,
 } from '../../src/telemetry/bidder-counts.ts'
 import { createBuckets } from '../../src/telemetry/buckets.ts'
-import { createErrorCounts } from '../../src/telemetry/error-counts.ts'
+import { CODES_MAX, createErrorCounts } from '../../src/telemetry/error-counts.ts'
 import { counter, gauge, histogram, MS_IN_SECONDS } from '../../src/telemetry/family.ts'
 import { createLastKnown } from '../../src/telemetry/last-known.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -133,12 +133,17 @@ describe('createBidderCounts', () => {
 })
 
 describe('createErrorCounts', () => {
-  it('should tell codes that it does not know together', () => {
+  it('should count by code, and tell together what comes without one or beyond a number of codes', () => {
     const counts = createErrorCounts()
-    counts.add([badRequest('no'), operationUnknown(), new GraphQLError('made up', { extensions: { code: 'MADE_UP' } })])
-    counts.add([new GraphQLError('without')])
-    const counted = Object.fromEntries([...counts.all()].filter(([, errors]) => errors > 0))
-    expect(counted).toEqual({ BAD_REQUEST: 1, OPERATION_RESOLUTION_FAILURE: 1, other: 2 })
+    const madeUp = namesOf('CODE_', 100).map((code) => new GraphQLError('made up', { extensions: { code } }))
+    counts.add([badRequest('no'), operationUnknown(), new GraphQLError('without'), ...madeUp])
+    const all = [...counts.all()]
+    expect(all).toHaveLength(CODES_MAX)
+    expect(all.reduce((sum, [, errors]) => sum + errors, 0)).toBe(103)
+    const counted = Object.fromEntries(all)
+    expect(counted).toMatchObject({ BAD_REQUEST: 1, OPERATION_RESOLUTION_FAILURE: 1, CODE_0: 1, RATE_LIMITED: 0 })
+    expect(counted.other).toBeGreaterThan(50)
+    expect(counted.CODE_99).toBeUndefined()
   })
 })
 

@@ -47,6 +47,8 @@ describe.skipIf(!(hasNginx && hasPostgres && hasRedis))(
       expect(await page.text()).toContain('GraphiQL')
       const ready = await fetch(`${nginx.url}/readyz`)
       expect(await ready.json()).toMatchObject({ status: 'ready' })
+      expect((await fetch(`${nginx.url}/metrics`)).status).toBe(404)
+      expect((await fetch(`${a.url}/metrics`)).status).toBe(200)
 
       const load = { targets: [graphqlUrl], concurrency: 8, auctions: 200, supplyIds: SUPPLY_IDS, countries: COUNTRIES }
       expect(await runLoad(load)).toMatchObject({ acknowledged: 200, unanswered: 0 })
