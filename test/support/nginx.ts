@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './free-port.ts'
+import { nginxFollowsNames } from './services.ts'
 
 const CONFIG = new URL('../../docker/nginx.conf', import.meta.url)
 const LISTEN_TIMEOUT_MS = 5_000
@@ -14,15 +15,21 @@ export interface Nginx {
   dispose(): Promise<void>
 }
 
+export interface NginxOptions {
+  readonly upstreams: readonly [string, string]
+  readonly resolver?: string
+}
+
 /**
  * Starts nginx with docker/nginx.conf as it is, but for its port, its instances' addresses and where it writes.
- * @param upstreamPorts the two instances' ports
+ * @param upstreams the two instances, as host:port
+ * @param resolver where it asks for names that these have, as host:port
  */
-export async function startNginx(upstreamPorts: readonly [number, number]): Promise<Nginx> {
+export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const directory = await mkdtemp(join(tmpdir(), 'auction-nginx-'))
   const port = await freePort()
   const file = join(directory, 'nginx.conf')
-  await writeFile(file, localConfig(await readFile(CONFIG, 'utf8'), { directory, port, upstreamPorts }))
+  await writeFile(file, localConfig(await readFile(CONFIG, 'utf8'), { directory, port, ...options }))
   const child = spawn('nginx', ['-p', directory, '-e', 'stderr', '-c', file, '-g', 'daemon off;'])
   let output = ''
   child.stderr.on('data', (part) => {
@@ -47,18 +54,16 @@ export async function startNginx(upstreamPorts: readonly [number, number]): Prom
 /** Puts a test's addresses in; each must be there to be replaced, so that the file tested is the file shipped. */
 function localConfig(
   config: string,
-  options: {
-    readonly directory: string
-    readonly port: number
-    readonly upstreamPorts: readonly [number, number]
-  },
+  { directory, port, upstreams, resolver = '127.0.0.1' }: NginxOptions & { directory: string; port: number },
 ): string {
   const replacements: readonly (readonly [string, string])[] = [
-    ['listen 8080;', `listen 127.0.0.1:${options.port};`],
-    ['server app1:4000 ', `server 127.0.0.1:${options.upstreamPorts[0]} `],
-    ['server app2:4000 ', `server 127.0.0.1:${options.upstreamPorts[1]} `],
+    ['listen 8080;', `listen 127.0.0.1:${port};`],
+    ['server app1:4000 ', `server ${upstreams[0]} `],
+    ['server app2:4000 ', `server ${upstreams[1]} `],
+    ['resolver 127.0.0.11 ', `resolver ${resolver} `],
+    [' resolve ', nginxFollowsNames ? ' resolve ' : ' '],
     ['worker_processes auto;', 'worker_processes 2;'],
-    [' /tmp/nginx', ` ${options.directory}/nginx`],
+    [' /tmp/nginx', ` ${directory}/nginx`],
   ]
   return replacements.reduce((text, [shipped, local]) => {
     if (!text.includes(shipped)) throw new Error(`docker/nginx.conf no longer has "${shipped}".`)

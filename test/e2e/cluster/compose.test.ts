@@ -46,6 +46,8 @@ describe('docker-compose.yml', async () => {
     expect(usual.map(([name]) => name).sort()).toEqual(['app1', 'app2', 'nginx', 'postgres', 'prepare', 'redis'])
     expect(service('postgres').image).toBe('postgres:17')
     expect(service('redis').image).toBe('redis:7')
+    // Later than 1.27.3, which nginx.conf wants.
+    expect(service('nginx').image).toBe('nginx:1.28')
     expect(service('redis').command?.join(' ')).toContain('--appendonly yes')
     for (const name of ['postgres', 'redis', 'nginx']) expect(service(name).healthcheck, name).toBeDefined()
     for (const name of ['app1', 'app2']) {

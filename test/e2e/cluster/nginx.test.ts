@@ -32,7 +32,7 @@ describe.skipIf(!(hasNginx && hasPostgres && hasRedis))(
 
     async function openTopology() {
       const [a, b] = await Promise.all([bed.own(startInstance(env)), bed.own(startInstance(env))])
-      const nginx = await bed.own(startNginx([a.port, b.port]))
+      const nginx = await bed.own(startNginx({ upstreams: [`127.0.0.1:${a.port}`, `127.0.0.1:${b.port}`] }))
       return { a, b, nginx, graphqlUrl: `${nginx.url}/graphql` }
     }
 
