@@ -45,6 +45,7 @@ export function traceFrontDoor(frontDoor: FrontDoor, traces: Traces): FrontDoor 
 type Answer = ExecutionResult | ResultStream
 
 function ending<T extends Answer | Promise<Answer>>(span: Span, answer: T): T {
+  if (!span.isRecording()) return answer
   if (answer instanceof Promise) {
     answer.then(
       (settled) => end(span, settled),

@@ -25,6 +25,7 @@ export function traceHttp(server: Server, traces: Traces): void {
       },
     )
     keepSpan(request, span)
+    if (!span.isRecording()) return
     response.once('close', () => {
       span.setAttribute('http.response.header.x-request-id', [requestIdOf(request)])
       if (response.headersSent) span.setAttribute('http.response.status_code', response.statusCode)

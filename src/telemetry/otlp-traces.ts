@@ -15,7 +15,7 @@ import { inTime } from '../in-time.ts'
 import { redact } from '../redact.ts'
 import { readTraceParent } from '../trace-context.ts'
 import { tellingExporter } from './telling-exporter.ts'
-import { spanOf, type Traces, type TracesConfig, type TracesDependencies } from './traces.ts'
+import { isKept, spanOf, type Traces, type TracesConfig, type TracesDependencies } from './traces.ts'
 
 /**
  * Traces that are sent to a collector by OTLP over HTTP, some at a time, in the background. Nobody waits for them: what
@@ -51,8 +51,13 @@ export function createOtlpTraces(endpoint: string, { config, instance, log }: Tr
   const tracer = provider.getTracer('auction')
 
   return {
-    start: (name, kind, asker, attributes) =>
-      tracer.startSpan(name, { kind: SpanKind[kind], attributes }, parentOf(asker)),
+    start(name, kind, asker, attributes) {
+      const above = asker && (asker.span ?? spanOf(asker.origin.request))
+      // What is under a span that is not kept is not kept either, by whichever sampler.
+      if (above && !isKept(above.spanContext())) return above
+      const parent = above ? trace.setSpan(ROOT_CONTEXT, above) : callerOf(asker)
+      return tracer.startSpan(name, { kind: SpanKind[kind], attributes }, parent)
+    },
     startShared(name, kind, [first, ...others], attributes) {
       const links = others.map((span) => ({ context: span.spanContext() }))
       return tracer.startSpan(name, { kind: SpanKind[kind], attributes, links }, trace.setSpan(ROOT_CONTEXT, first))
@@ -65,14 +70,10 @@ export function createOtlpTraces(endpoint: string, { config, instance, log }: Tr
   }
 }
 
-function parentOf(asker: Asker | undefined): Context {
-  if (asker === undefined) return ROOT_CONTEXT
-  const { request } = asker.origin
-  const span = asker.span ?? spanOf(request)
-  if (span !== undefined) return trace.setSpan(ROOT_CONTEXT, span)
-  const caller = readTraceParent(request.headers.traceparent)
+function callerOf(asker: Asker | undefined): Context {
+  const { traceparent, tracestate } = asker?.origin.request.headers ?? {}
+  const caller = readTraceParent(traceparent)
   if (caller === undefined) return ROOT_CONTEXT
-  const { tracestate } = request.headers
   const remote: SpanContext = { ...caller, isRemote: true }
   if (typeof tracestate === 'string') remote.traceState = createTraceState(tracestate)
   return trace.setSpanContext(ROOT_CONTEXT, remote)

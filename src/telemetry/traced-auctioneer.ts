@@ -18,6 +18,7 @@ export function traceAuctioneer(auctioneer: Auctioneer, traces: Traces): Auction
         'auction.country': country,
         'auction.tmax_ms': tmaxMs,
       })
+      if (!span.isRecording() && span === asker?.span) return auctioneer.run(request)
       // Without who asked there is nothing to be told a span.
       const traced = asker === undefined ? request : { ...request, asker: { ...asker, span } }
       try {

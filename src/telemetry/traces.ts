@@ -9,7 +9,7 @@ import type { Logger } from '../log.ts'
 export interface Traces {
   /**
    * Begins a span: under the span that who asked is part of, else under that of the HTTP request, else where the request's
-   * `traceparent` says, else a trace of its own.
+   * `traceparent` says, else a trace of its own. Gives the span above it where that is not kept.
    * @param asker undefined where nobody asked from outside
    */
   start(name: string, kind: SpanKindName, asker: Asker | undefined, attributes: Attributes): Span
