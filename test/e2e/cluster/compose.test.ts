@@ -64,6 +64,15 @@ describe('docker-compose.yml', async () => {
     expect([...new Set(named.map((volume) => volume.split(':')[0]))].sort()).toEqual(Object.keys(volumes).sort())
   })
 
+  it('should add what watches it only where that is asked for, open to this machine alone', () => {
+    const added = Object.entries(services).filter(([, { profiles }]) => profiles !== undefined)
+    expect(added.map(([name]) => name).sort()).toEqual(['grafana', 'jaeger', 'prometheus'])
+    for (const [name, { profiles, ports }] of added) {
+      expect(profiles, name).toEqual(['observability'])
+      for (const port of ports ?? []) expect(port, name).toMatch(/^127\.0\.0\.1:/)
+    }
+  })
+
   it('should set nothing that the service does not know', () => {
     const known = describeConfig().map(({ name }) => name)
     for (const name of ['prepare', 'app1', 'app2']) {
