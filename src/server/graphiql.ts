@@ -55,6 +55,8 @@ type Encoding = 'br' | 'gzip' | 'identity'
 interface Variant {
   readonly body: Buffer
   readonly etag: string
+  /** Its Content-Security-Policy. */
+  readonly policy: string
 }
 
 /** The smallest first. */
@@ -68,11 +70,14 @@ function encodingFor(request: IncomingMessage): Encoding {
 
 async function encode(html: Buffer, encoding: Encoding): Promise<Variant> {
   const body = await COMPRESS[encoding](html)
-  return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
+  return { body, policy: policyOf(html), etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
 }
 
-function send(request: IncomingMessage, response: ServerResponse, encoding: Encoding, { body, etag }: Variant): void {
+function send(request: IncomingMessage, response: ServerResponse, encoding: Encoding, variant: Variant): void {
   if (response.destroyed) return
+  const { body, etag, policy } = variant
+  for (const [name, value] of PAGE_HEADERS) response.setHeader(name, value)
+  response.setHeader('Content-Security-Policy', policy)
   response.setHeader('ETag', etag)
   response.setHeader('Vary', 'Accept-Encoding')
   if (request.headers['if-none-match'] === etag) {
@@ -87,6 +92,34 @@ function send(request: IncomingMessage, response: ServerResponse, encoding: Enco
   })
   response.end(request.method === 'HEAD' ? undefined : body)
 }
+
+/**
+ * Lets the page run its own script, which is one and has the examples in it, and speak to the service alone: whatever an
+ * answer brings can load nothing, run nothing and send nothing away. Its editor makes styles and workers as it goes.
+ */
+function policyOf(html: Buffer): string {
+  const script = html.subarray(html.indexOf(SCRIPT_START) + SCRIPT_START.length, html.lastIndexOf('</script>'))
+  return [
+    "default-src 'none'",
+    `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`,
+    "style-src 'unsafe-inline'",
+    'worker-src blob:',
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    'font-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+const SCRIPT_START = '<script>'
+/** No other page may show this one within itself, hold on to its window, or be told where its visitor came from. */
+const PAGE_HEADERS = new Map([
+  ['X-Frame-Options', 'DENY'],
+  ['Cross-Origin-Opener-Policy', 'same-origin'],
+  ['Referrer-Policy', 'no-referrer'],
+])
 
 /** Over a WebSocket GraphiQL sends no headers. */
 function render(catalog: CatalogSnapshot, isOpen: boolean): Buffer {

@@ -113,20 +113,22 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   }
 
   function openRtbOptions(request: IncomingMessage, response: ServerResponse): void {
-    nameAnswer(request, response)
+    beginAnswer(request, response)
     if (!origins.preflight(request, response)) notFound(request, response)
   }
 
   function graphqlOptions(request: IncomingMessage, response: ServerResponse): void {
-    nameAnswer(request, response)
+    beginAnswer(request, response)
     if (!origins.preflight(request, response)) toYoga(request, response)
   }
 
   function graphqlPage(request: IncomingMessage, response: ServerResponse): void {
     origins.expose(request, response)
     if (isShed(response)) return
-    nameAnswer(request, response)
+    beginAnswer(request, response)
     if (graphiql?.(request, response)) return
+    // Unlike a POST's, a GET's answer could be kept by a cache on its way, for whoever asks next.
+    response.setHeader('Cache-Control', 'no-store')
     if (!graphiql && request.url === GRAPHQL_PATH && isForPage(request)) noPage(request, response)
     else toYoga(request, response)
   }
@@ -167,18 +169,19 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     }
     // Media types are the same in upper case, which Yoga does not know.
     if (headers['content-type']) headers['content-type'] = headers['content-type'].toLowerCase()
-    nameAnswer(request, response)
+    beginAnswer(request, response)
     void yoga(request, response)
   }
 }
 
-/** What `json-response.ts` writes has the request's id by itself. */
-function nameAnswer(request: IncomingMessage, response: ServerResponse): void {
+/** The headers of every answer; what `json-response.ts` writes has them by itself. */
+function beginAnswer(request: IncomingMessage, response: ServerResponse): void {
   response.setHeader(REQUEST_ID_HEADER, requestIdOf(request))
+  response.setHeader('X-Content-Type-Options', 'nosniff')
 }
 
 function toGraphQL(request: IncomingMessage, response: ServerResponse): void {
-  nameAnswer(request, response)
+  beginAnswer(request, response)
   response.writeHead(302, { Location: GRAPHQL_PATH }).end()
 }
 

@@ -76,6 +76,7 @@ function send(response: ServerResponse, status: number, contentType: string, bod
     'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(body),
     'X-Request-Id': requestIdOf(response.req),
+    'X-Content-Type-Options': 'nosniff',
   })
   response.end(body)
 }

@@ -15,7 +15,12 @@ export function createMetricsEndpoint(
   return (_request, response) => {
     scrape().then(
       (text) => {
-        response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(text) }).end(text)
+        response.writeHead(200, {
+          'Content-Type': contentType,
+          'Content-Length': Buffer.byteLength(text),
+          'X-Content-Type-Options': 'nosniff',
+        })
+        response.end(text)
       },
       (error) => {
         onUnexpected(error)

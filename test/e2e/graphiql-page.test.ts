@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -29,6 +30,30 @@ describe('the page of GraphiQL', () => {
     const gzip = await page('gzip')
     expect(gzip.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' })
     expect(gunzipSync(gzip.bytes).equals(plain.bytes)).toBe(true)
+  })
+
+  it('should run its own script alone, be shown in no frame and speak to nobody else', async () => {
+    const { headers, bytes } = await page(undefined)
+    const [, script = ''] = /<script>([\s\S]*)<\/script>/.exec(bytes.toString()) ?? []
+    const hash = createHash('sha256').update(script).digest('base64')
+    const { headers: unchanged } = await page(undefined, { 'if-none-match': String(headers.etag) })
+    for (const sent of [headers, unchanged, (await page('br')).headers]) {
+      const policy = String(sent['content-security-policy']).split('; ')
+      expect(policy).toEqual(
+        expect.arrayContaining([
+          "default-src 'none'",
+          `script-src 'sha256-${hash}'`,
+          "connect-src 'self'",
+          "frame-ancestors 'none'",
+        ]),
+      )
+      expect(sent).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'referrer-policy': 'no-referrer',
+        'cross-origin-opener-policy': 'same-origin',
+      })
+    }
   })
 
   it('should not use an encoding that a client refuses', async () => {

@@ -148,6 +148,23 @@ describe('HTTP', () => {
     expect(answer).toMatchObject({ status: 200, text: '{"data":{"__typename":"Query"}}' })
   })
 
+  it('should have no browser guess what an answer is, and no cache keep what a GET got', async () => {
+    const known = { headers: json, body: TYPENAME }
+    const answers = [
+      await send(app.graphql, known),
+      await send(app.graphql, known),
+      await send(`${app.graphql}?yoga`, known),
+      await send(app.graphql, { ...known, headers: { ...json, accept: 'text/event-stream' } }),
+      await send(`${app.url}/openrtb2/auction`, { headers: json, body: '{}' }),
+      ...(await Promise.all(
+        ['/', '/livez', '/metrics', '/nothing'].map((path) => send(`${app.url}${path}`, { method: 'GET' })),
+      )),
+    ]
+    for (const { headers } of answers) expect(headers['x-content-type-options']).toBe('nosniff')
+    const { headers } = await send(`${app.graphql}?query={__typename}`, { method: 'GET' })
+    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' })
+  })
+
   it('should answer a form and a bare query', async () => {
     for (const [type, body] of [
       ['application/x-www-form-urlencoded', 'query={__typename}'],
