@@ -200,6 +200,16 @@ const VARIABLES = {
     'The most connections of one IP address, or of one IPv6 /64, that is not among TRUSTED_PROXIES.',
     1000,
   ),
+  MAX_PIPELINED_REQUESTS: variable(
+    wholeNumber(1, 100_000),
+    'The most requests that a connection may bring while an earlier one of it is being answered.',
+    100,
+  ),
+  UNREAD_TIMEOUT_MS: variable(
+    wholeNumber(100, 600_000),
+    'How long a client may take nothing of what waits for it before it is cut off, in milliseconds.',
+    30_000,
+  ),
   TRUSTED_PROXIES: variable(
     NETWORKS,
     'Whose connections bring many clients: they are not counted by address, and the client is the last of X-Forwarded-For that is not one of them.',

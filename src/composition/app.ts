@@ -137,6 +137,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     if (listed) await preparePersisted({ yoga, operations, listed })
     const addresses = createClientAddresses(config.trustedProxies)
     const connections = createConnections({ addresses, limits: config })
+    disposer.add(() => connections.dispose())
     const hosts = createHosts(config)
     const origins = createOrigins(config.corsOrigins ?? [])
     const identify = createRequestIds(instance)

@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Config } from '../config.ts'
 import type { ClientAddresses } from './client-addresses.ts'
+import { cutUnread } from './unread.ts'
 
 /** The connections to the HTTP server, WebSockets among them: how many there may be, in all and of one address. */
 export interface Connections {
@@ -12,9 +13,10 @@ export interface Connections {
    * then, and not at once, so that who looks after the process still learns that it lives.
    */
   refusalOf(socket: Socket): string | undefined
+  dispose(): void
 }
 
-export type ConnectionLimits = Pick<Config, 'maxConnections' | 'maxConnectionsPerAddress'>
+export type ConnectionLimits = Pick<Config, 'maxConnections' | 'maxConnectionsPerAddress' | 'unreadTimeoutMs'>
 
 export interface ConnectionsDependencies {
   readonly addresses: Pick<ClientAddresses, 'ofConnection'>
@@ -27,6 +29,7 @@ export function createConnections({ addresses, limits }: ConnectionsDependencies
   const open = new Set<Socket>()
   const refused = new Map<Socket, string>()
   const counts = new Map<string, number>()
+  const stopCutting = cutUnread({ sockets: open, limits })
 
   return {
     bound(http) {
@@ -35,6 +38,7 @@ export function createConnections({ addresses, limits }: ConnectionsDependencies
       http.prependListener('connection', admit)
     },
     refusalOf: (socket) => (refused.size === 0 ? undefined : refused.get(socket)),
+    dispose: stopCutting,
   }
 
   function admit(socket: Socket): void {

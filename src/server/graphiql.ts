@@ -7,6 +7,8 @@ import Negotiator from 'negotiator'
 import type { Catalog, CatalogSnapshot } from '../catalog/types.ts'
 import type { Config } from '../config.ts'
 import { exampleRequest, exampleTabs, REQUEST } from './example-operations.ts'
+import { sendInPieces } from './send-in-pieces.ts'
+import { createTurnQueue, type TurnQueue } from './turn-queue.ts'
 
 /** Answers a browser's request for GraphiQL; returns false, having done nothing, for any other request. */
 export type GraphiQL = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -24,6 +26,7 @@ export interface GraphiQLDependencies {
  */
 export function createGraphiQL({ catalog, isOpen }: GraphiQLDependencies): GraphiQL {
   let page: { readonly catalog: CatalogSnapshot; readonly variants: Map<Encoding, Promise<Variant>> } | undefined
+  const turns = createTurnQueue()
 
   return (request, response) => {
     if (!isForPage(request)) return false
@@ -34,7 +37,7 @@ export function createGraphiQL({ catalog, isOpen }: GraphiQLDependencies): Graph
       variant = encode(render(page.catalog, isOpen), encoding)
       page.variants.set(encoding, variant)
     }
-    void variant.then((ready) => send(request, response, encoding, ready))
+    void variant.then((ready) => send(request, response, encoding, ready, turns))
     return true
   }
 }
@@ -73,7 +76,13 @@ async function encode(html: Buffer, encoding: Encoding): Promise<Variant> {
   return { body, policy: policyOf(html), etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
 }
 
-function send(request: IncomingMessage, response: ServerResponse, encoding: Encoding, variant: Variant): void {
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  encoding: Encoding,
+  variant: Variant,
+  turns: TurnQueue,
+): void {
   if (response.destroyed) return
   const { body, etag, policy } = variant
   for (const [name, value] of PAGE_HEADERS) response.setHeader(name, value)
@@ -90,7 +99,8 @@ function send(request: IncomingMessage, response: ServerResponse, encoding: Enco
     'Content-Length': body.length,
     'Cache-Control': 'no-cache',
   })
-  response.end(request.method === 'HEAD' ? undefined : body)
+  if (request.method === 'HEAD') response.end()
+  else sendInPieces(response, body, turns)
 }
 
 /**

@@ -14,6 +14,7 @@ import { isForm } from './media-type.ts'
 import { METRICS_PATH, type MetricsEndpoint } from './metrics-endpoint.ts'
 import { type AuctionEndpoint, OPENRTB_PATH } from './openrtb/auction-endpoint.ts'
 import { forbiddenOrigin, type Origins } from './origins.ts'
+import { createPipelining } from './pipelining.ts'
 import { readBody } from './read-body.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
 
@@ -37,7 +38,10 @@ export interface HttpDependencies {
 }
 
 /** How large a request may be, and how long it and its connection may take. */
-export type HttpLimits = Pick<Config, 'maxBodyBytes' | 'headersTimeoutMs' | 'requestTimeoutMs' | 'keepAliveTimeoutMs'>
+export type HttpLimits = Pick<
+  Config,
+  'maxBodyBytes' | 'maxPipelinedRequests' | 'headersTimeoutMs' | 'requestTimeoutMs' | 'keepAliveTimeoutMs'
+>
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -70,7 +74,17 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     ['/readyz', { GET: ready }],
   ])
   if (metrics) routes.set(METRICS_PATH, { GET: forAdmins(metrics) })
+  const pipelining = createPipelining(limits)
   const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
+    pipelining(request, response, answer)
+  })
+  connections.bound(server)
+  server.headersTimeout = limits.headersTimeoutMs
+  server.requestTimeout = limits.requestTimeoutMs
+  server.keepAliveTimeout = limits.keepAliveTimeoutMs
+  return server
+
+  function answer(request: IncomingMessage, response: ServerResponse): void {
     identify(request)
     const { url = '/', method = 'GET' } = request
     const route = routes.get(url) ?? routes.get(pathOf(url))
@@ -83,12 +97,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     else if (!hosts.isServed(request) && !isProbe && handle !== metrics) {
       sendError(response, 421, MISDIRECTED_REQUEST, misdirected(request))
     } else handle(request, response)
-  })
-  connections.bound(server)
-  server.headersTimeout = limits.headersTimeoutMs
-  server.requestTimeout = limits.requestTimeoutMs
-  server.keepAliveTimeout = limits.keepAliveTimeoutMs
-  return server
+  }
 
   /** For operators alone, where API keys are asked for. */
   function forAdmins(handle: Handler): Handler {

@@ -1,4 +1,5 @@
 import { overloaded } from '../graphql/errors.ts'
+import { createTurnQueue } from './turn-queue.ts'
 
 /**
  * Makes the function that waits for a turn of the event loop of one's own: what may take some milliseconds at once, and
@@ -6,19 +7,10 @@ import { overloaded } from '../graphql/errors.ts'
  * @throws GraphQLError OVERLOADED where too many wait
  */
 export function createTurns(): () => Promise<void> {
-  const waiting: (() => void)[] = []
-
-  function next(): void {
-    waiting.shift()?.()
-    if (waiting.length > 0) setImmediate(next)
-  }
-
+  const queue = createTurnQueue()
   return async () => {
-    if (waiting.length >= MAX_WAITING) throw overloaded(RETRY_AFTER_MS)
-    await new Promise<void>((resolve) => {
-      waiting.push(resolve)
-      if (waiting.length === 1) setImmediate(next)
-    })
+    if (queue.size() >= MAX_WAITING) throw overloaded(RETRY_AFTER_MS)
+    await new Promise<void>((resolve) => queue.run(resolve))
   }
 }
 
