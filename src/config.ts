@@ -150,11 +150,7 @@ const VARIABLES = {
     'Whether clients may ask for the schema; off where NODE_ENV is production and nothing is said here.',
     'on',
   ),
-  MAX_BODY_BYTES: variable(
-    wholeNumber(1000, 100_000_000),
-    'The most bytes that a request’s body, or a message over a WebSocket, may have.',
-    100_000,
-  ),
+  MAX_BODY_BYTES: variable(wholeNumber(1000, 100_000_000), 'The most bytes that a request’s body may have.', 100_000),
   MAX_QUERY_DEPTH: variable(wholeNumber(1, 1000), 'The deepest selection that a document may have.', 8),
   MAX_QUERY_ALIASES: variable(wholeNumber(0, 100_000), 'The most aliases that a document may have.', 15),
   MAX_QUERY_TOKENS: variable(wholeNumber(10, 1_000_000), 'The most lexical tokens that a document may have.', 1000),
@@ -209,6 +205,31 @@ const VARIABLES = {
     wholeNumber(100, 600_000),
     'How long a client may take nothing of what waits for it before it is cut off, in milliseconds.',
     30_000,
+  ),
+  MAX_UNREAD_BYTES: variable(
+    wholeNumber(100_000, 1_000_000_000),
+    'How many bytes of small messages a client may leave unread over a WebSocket before it is cut off.',
+    1_048_576,
+  ),
+  MAX_WEBSOCKET_MESSAGE_BYTES: variable(
+    wholeNumber(1000, 100_000_000),
+    'The most bytes that a message over a WebSocket may have.',
+    100_000,
+  ),
+  MAX_WEBSOCKET_MESSAGES_PER_SECOND: variable(
+    wholeNumber(10, 10_000_000),
+    'How many messages a second are read from a WebSocket; those beyond wait.',
+    10_000,
+  ),
+  MAX_SUBSCRIPTIONS_PER_CONNECTION: variable(
+    wholeNumber(1, 1_000_000),
+    'The most subscriptions that a WebSocket may have under way.',
+    100,
+  ),
+  MAX_SUBSCRIPTIONS_PER_ADDRESS: variable(
+    wholeNumber(1, 1_000_000),
+    'The most subscriptions that an IP address, or an IPv6 /64, may have under way over all its connections.',
+    1000,
   ),
   TRUSTED_PROXIES: variable(
     NETWORKS,

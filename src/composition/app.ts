@@ -32,6 +32,7 @@ import { createOwnOverhead } from '../server/own-overhead.ts'
 import { readPersistedFile } from '../server/persisted-file.ts'
 import { preparePersisted } from '../server/prepare-persisted.ts'
 import { type ShutdownReport, shutDown } from '../server/shutdown.ts'
+import { createSubscriptionPlaces } from '../server/subscription-places.ts'
 import { traceFrontDoor } from '../server/traced-front-door.ts'
 import { traceHttp } from '../server/traced-http.ts'
 import { createUnexpectedLog } from '../server/unexpected.ts'
@@ -121,12 +122,14 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       knownTexts: listed?.texts.size ?? 0,
       onUnexpected,
     })
+    const addresses = createClientAddresses(config.trustedProxies)
     const untraced = createFrontDoor({
       operations,
       persisted: listed ? createPersistedOperations(listed.texts) : ANY_OPERATION,
       services,
       keyRing,
       admission: createHeavyGate(),
+      subscriptionPlaces: createSubscriptionPlaces({ addresses, limits: config }),
       onAnswered: overhead.answered,
       onTold: counts.errors.add,
       onUnexpected,
@@ -135,7 +138,6 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     const yoga = createYogaServer({ schema, frontDoor, limits: config, log, onUnexpected })
     disposer.add(() => yoga.dispose())
     if (listed) await preparePersisted({ yoga, operations, listed })
-    const addresses = createClientAddresses(config.trustedProxies)
     const connections = createConnections({ addresses, limits: config })
     disposer.add(() => connections.dispose())
     const hosts = createHosts(config)

@@ -125,6 +125,14 @@ export function tooManySubscriptions(max: number): GraphQLError {
   )
 }
 
+/** A subscription beyond those that the clients of one address may have. */
+export function tooManyOfAddress(max: number): GraphQLError {
+  return new GraphQLError(
+    `An address may have ${max} subscriptions at most: complete one, name several supplies in one, or set MAX_SUBSCRIPTIONS_PER_ADDRESS higher.`,
+    { extensions: { code: 'TOO_MANY_SUBSCRIPTIONS', http: { status: 429 } } },
+  )
+}
+
 /** A supply that neither the catalogue nor the statistics know. */
 export function supplyNotFound(supplyId: string): GraphQLError {
   return new GraphQLError(noSuchSupply(supplyId), { extensions: { code: 'SUPPLY_NOT_FOUND' } })

@@ -7,6 +7,7 @@ import { operationUnknown, toClientError, unauthenticated } from '../graphql/err
 import type { Operation, Operations, ResultStream, Variables } from '../graphql/operations.ts'
 import type { PersistedOperations } from '../graphql/persisted-operations.ts'
 import type { Admission, Ticket } from './admission.ts'
+import type { SubscriptionPlaces } from './subscription-places.ts'
 import { createTurns } from './turns.ts'
 
 /**
@@ -50,6 +51,7 @@ export interface FrontDoorDependencies {
   /** Who may call; undefined: everybody. */
   readonly keyRing: KeyRing | undefined
   readonly admission: Admission
+  readonly subscriptionPlaces: SubscriptionPlaces
   /** Called with the context of each operation that has been answered. */
   readonly onAnswered: (context: GraphQLContext) => void
   /** Called with errors that a caller is told. */
@@ -65,6 +67,7 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
     services,
     keyRing,
     admission,
+    subscriptionPlaces,
     onAnswered,
     onTold = () => {},
     onUnexpected,
@@ -91,7 +94,10 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
       if (!operation) return unknown()
       const context = contextValue as GraphQLContext
       return withTicket(admit(context, operation), context, async () =>
-        untilRevoked(await operation.subscribe(context, variableValues), context.caller),
+        untilRevoked(
+          await subscriptionPlaces.hold(context.origin, () => operation.subscribe(context, variableValues)),
+          context.caller,
+        ),
       )
     },
   }

@@ -73,9 +73,11 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     ['/livez', { GET: live }],
     ['/readyz', { GET: ready }],
   ])
-  if (metrics) routes.set(METRICS_PATH, { GET: forAdmins(metrics) })
+  const metricsForAdmins = metrics && forAdmins(metrics)
+  if (metricsForAdmins) routes.set(METRICS_PATH, { GET: metricsForAdmins })
   const pipelining = createPipelining(limits)
   const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
+    identify(request)
     pipelining(request, response, answer)
   })
   connections.bound(server)
@@ -85,7 +87,6 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   return server
 
   function answer(request: IncomingMessage, response: ServerResponse): void {
-    identify(request)
     const { url = '/', method = 'GET' } = request
     const route = routes.get(url) ?? routes.get(pathOf(url))
     const handle = route?.[method === 'HEAD' ? 'GET' : method] ?? route?.[ANY_OTHER] ?? notFound
@@ -94,7 +95,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     const isProbe = handle === live || handle === ready
     if (refusal && !isProbe) sendTooManyConnections(response, refusal)
     // What probes and collects metrics calls an instance by its address.
-    else if (!hosts.isServed(request) && !isProbe && handle !== metrics) {
+    else if (!hosts.isServed(request) && !isProbe && handle !== metricsForAdmins) {
       sendError(response, 421, MISDIRECTED_REQUEST, misdirected(request))
     } else handle(request, response)
   }

@@ -4,10 +4,14 @@ import type { WebSocket } from 'ws'
 /**
  * Makes the function that sends messages to one client. What is sent within one turn of the event loop goes out in one
  * write. While a client is slow to take what it was sent, the promise makes its subscriptions wait; a client that leaves
- * more than MAX_BUFFERED_BYTES untaken is cut off.
+ * more than `maxUnreadBytes` untaken is cut off.
  * @param connection the connection that the WebSocket was made on
  */
-export function createSender(socket: WebSocket, connection: Duplex): (data: string) => Promise<void> | void {
+export function createSender(
+  socket: WebSocket,
+  connection: Duplex,
+  maxUnreadBytes: number,
+): (data: string) => Promise<void> | void {
   let isCorked = false
   function uncork(): void {
     isCorked = false
@@ -29,7 +33,7 @@ export function createSender(socket: WebSocket, connection: Duplex): (data: stri
 
   return (data) => {
     if (socket.readyState !== socket.OPEN) return
-    if (socket.bufferedAmount > MAX_BUFFERED_BYTES + Math.min(largeBytes, MAX_LARGE_BYTES)) return socket.terminate()
+    if (socket.bufferedAmount > maxUnreadBytes + Math.min(largeBytes, MAX_LARGE_BYTES)) return socket.terminate()
     if (!isCorked) {
       isCorked = true
       connection.cork()
@@ -55,9 +59,7 @@ export function keepAlive(socket: WebSocket): () => void {
   return () => clearInterval(timer)
 }
 
-/** What a client may leave untaken before it is cut off, in bytes. */
-export const MAX_BUFFERED_BYTES = 1024 * 1024
-/** What a client may leave untaken of large answers beside that, in bytes. */
+/** What a client may leave untaken of large answers beside `maxUnreadBytes`, in bytes. */
 const MAX_LARGE_BYTES = 16 * 1024 * 1024
 /** What a client may leave untaken before its subscriptions wait for it, in bytes. */
 const HIGH_WATER_BYTES = 64 * 1024

@@ -2,6 +2,7 @@ import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSch
 import { type Context, makeServer, type Server, type SubscribePayload } from 'graphql-ws'
 import type { KeyRing } from '../access/key-ring.ts'
 import type { Asker, OnUnexpected } from '../asker.ts'
+import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
 import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
 import type { FrontDoor } from './front-door.ts'
@@ -20,8 +21,6 @@ export interface ConnectionExtra {
   connection?: Connection
   /** The ids of the subscriptions under way. */
   readonly subscriptions: Set<string>
-  /** Answers a ping with its payload. */
-  readonly pong: (payload: unknown) => void
   readonly close: (code: number, reason: string) => void
   /** To be called when the connection is over, where it has a caller. */
   forgetCaller?: () => void
@@ -33,6 +32,7 @@ export interface WebSocketProtocolDependencies {
   readonly frontDoor: FrontDoor
   /** Who may connect; undefined: everybody. */
   readonly keyRing: KeyRing | undefined
+  readonly limits: Pick<Config, 'maxSubscriptionsPerConnection'>
   /** Called with each error that is a bug. */
   readonly onUnexpected: OnUnexpected
 }
@@ -43,6 +43,7 @@ export function createWebSocketProtocol({
   yoga,
   frontDoor,
   keyRing,
+  limits,
   onUnexpected,
 }: WebSocketProtocolDependencies): Server<ConnectionExtra> {
   const sharedJson = createSharedJson()
@@ -55,12 +56,13 @@ export function createWebSocketProtocol({
     onClose: ({ extra }) => extra.forgetCaller?.(),
     execute: frontDoor.execute,
     subscribe: frontDoor.subscribe,
-    onPing: ({ extra }, payload) => extra.pong(payload),
     onSubscribe: async (connection, id, payload) => {
       const resolved = frontDoor.persisted.resolve(payload)
       if (resolved instanceof GraphQLError) return [resolved]
       const args = await toExecutionArgs(resolved as SubscribePayload, connection.extra.origin, id)
-      return 'document' in args && isSubscription(args) ? limitSubscriptions(connection, id, args) : args
+      return 'document' in args && isSubscription(args)
+        ? limitSubscriptions(connection, id, args, limits.maxSubscriptionsPerConnection)
+        : args
     },
     onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
     onNext: (_connection, _id, _payload, _args, next) => {
@@ -116,15 +118,13 @@ function limitSubscriptions(
   { extra, subscriptions }: Connection,
   id: string,
   args: ExecutionArgs,
+  max: number,
 ): ExecutionArgs | readonly GraphQLError[] {
-  if (extra.subscriptions.size >= MAX_SUBSCRIPTIONS) {
+  if (extra.subscriptions.size >= max) {
     // One that its client has just completed may still be ending.
     for (const other of extra.subscriptions) if (!(other in subscriptions)) extra.subscriptions.delete(other)
   }
-  if (extra.subscriptions.size >= MAX_SUBSCRIPTIONS) return [tooManySubscriptions(MAX_SUBSCRIPTIONS)]
+  if (extra.subscriptions.size >= max) return [tooManySubscriptions(max)]
   extra.subscriptions.add(id)
   return args
 }
-
-/** The most subscriptions that one connection may have under way. */
-const MAX_SUBSCRIPTIONS = 100

@@ -15,6 +15,7 @@ import { type Hosts, MISDIRECTED_REQUEST, misdirected } from './hosts.ts'
 import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
 import { errorBody } from './json-response.ts'
 import type { LoadShedding } from './load-shedding.ts'
+import { createMessageRate } from './message-rate.ts'
 import type { Origins } from './origins.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
 import { createWebSocketFastLane } from './websocket-fast-lane.ts'
@@ -33,12 +34,18 @@ export interface WebSocketDependencies {
   readonly origins: Pick<Origins, 'isAllowed'>
   readonly hosts: Hosts
   readonly connections: Pick<Connections, 'refusalOf'>
-  readonly limits: Pick<Config, 'maxBodyBytes'>
+  readonly limits: WebSocketLimits
   readonly loadShedding: Pick<LoadShedding, 'sheds'>
   readonly log: Logger
   /** Called with each error that is a bug. */
   readonly onUnexpected: OnUnexpected
 }
+
+/** How much a client may send, leave unread and have under way over one connection. */
+export type WebSocketLimits = Pick<
+  Config,
+  'maxWebsocketMessageBytes' | 'maxWebsocketMessagesPerSecond' | 'maxUnreadBytes' | 'maxSubscriptionsPerConnection'
+>
 
 export interface GraphQLWebSocket {
   connections(): number
@@ -66,10 +73,10 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols,
-    maxPayload: limits.maxBodyBytes,
+    maxPayload: limits.maxWebsocketMessageBytes,
     perMessageDeflate: false,
   })
-  const protocol = createWebSocketProtocol({ schema, yoga, frontDoor, keyRing, onUnexpected })
+  const protocol = createWebSocketProtocol({ schema, yoga, frontDoor, keyRing, limits, onUnexpected })
 
   sockets.on('headers', (headers, request) => headers.push(`${REQUEST_ID_HEADER}: ${requestIdOf(request)}`))
   http.on('upgrade', upgrade)
@@ -110,11 +117,13 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   function open(socket: WebSocket, connection: Duplex, request: IncomingMessage): void {
     const origin: Origin = { transport: 'websocket', request }
     const stopPinging = keepAlive(socket)
-    const send = createSender(socket, connection)
+    const send = createSender(socket, connection, limits.maxUnreadBytes)
+    const countMessage = createMessageRate(socket, limits.maxWebsocketMessagesPerSecond)
     const fastLane = createWebSocketFastLane({ frontDoor, origin, loadShedding, send, close, onUnexpected })
-    const extra: ConnectionExtra = { origin, subscriptions: new Set(), pong, close }
-    const closed = protocol.opened({ protocol: socket.protocol, send, close, onMessage }, extra)
+    const extra: ConnectionExtra = { origin, subscriptions: new Set(), close }
+    const closed = protocol.opened({ protocol: socket.protocol, send, close, onMessage, onPing: pong }, extra)
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
+    socket.on('ping', () => countMessage(performance.now()))
     socket.once('close', (code, reason) => {
       stopPinging()
       void closed(code, String(reason))
@@ -124,6 +133,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     function onMessage(toProtocol: (message: string) => Promise<void>): void {
       socket.on('message', (data) => {
         const receivedAt = performance.now()
+        countMessage(receivedAt)
         const message = parseJson(String(data))
         if (isServerMessage(message)) return close(CloseCode.BadRequest, 'Invalid message received')
         if (fastLane(message, extra.connection, receivedAt)) return

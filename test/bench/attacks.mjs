@@ -31,13 +31,13 @@ export const ATTACKS = {
     crowd.often(5, () => crowd.openUnread(request.repeat(500)))
   },
   'tiny pipelined requests, answers never read': (crowd) => {
-    crowd.often(5, () => crowd.openUnread('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5000)))
+    crowd.often(5, () => crowd.openUnread('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5000)))
   },
   '200 GraphiQL pages that nobody reads': (crowd) => {
     for (let count = 0; count < 200; count++) crowd.openUnread(PAGE)
   },
   '1,000 half headers': (crowd) => {
-    for (let count = 0; count < 1000; count++) crowd.open('POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ')
+    for (let count = 0; count < 1000; count++) crowd.open('POST /graphql HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')
   },
   '1,000 half bodies': (crowd) => {
     const request = post(body('{ __typename }'))
@@ -122,7 +122,7 @@ const SUBSCRIPTION = `subscription ($minIntervalMs: Int!) { statsUpdated(minInte
 } }`
 const INIT = '{"type":"connection_init"}'
 const SSE = 'Accept: text/event-stream\r\n'
-const PAGE = 'GET /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n'
+const PAGE = 'GET /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n'
 
 /** @param {string} query @param {object} [variables] */
 function body(query, variables = {}) {
@@ -132,12 +132,12 @@ function body(query, variables = {}) {
 /** @param {string} text @param {string} [headers] */
 function post(text, headers = '') {
   const length = Buffer.byteLength(text)
-  return `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${headers}Content-Length: ${length}\r\n\r\n${text}`
+  return `POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}Content-Length: ${length}\r\n\r\n${text}`
 }
 
 function webSocket() {
   return Buffer.from(
-    'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+    'GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
       'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n',
   )
 }

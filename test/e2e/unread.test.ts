@@ -7,11 +7,11 @@ import { dataOf, exchange } from '../support/graphql.ts'
 import { nextAddress } from '../support/load.ts'
 import { connectedClients } from '../support/sockets.ts'
 
-const UNREAD_TIMEOUT_MS = 500
+const UNREAD_TIMEOUT_MS = 1000
 const PIPELINED_MAX = 100
 const PAGE = 'GET /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n'
-const BIDDERS = Array.from({ length: 200 }, (_, index) => `bidder${index}`)
-const SUPPLIES = Array.from({ length: 10 }, (_, index) => `supply${index}`)
+const BIDDERS = Array.from({ length: 600 }, (_, index) => `bidder${index}`)
+const SUPPLIES = Array.from({ length: 6 }, (_, index) => `supply${index}`)
 const CATALOG = {
   supplies: Object.fromEntries(SUPPLIES.map((supply) => [supply, BIDDERS])),
   bidders: Object.fromEntries(BIDDERS.map((bidder) => [bidder, { country: 'US' }])),
@@ -19,7 +19,7 @@ const CATALOG = {
 const SELL_ALL = `mutation ($ip: IPAddress!) {
   ${SUPPLIES.map((id) => `${id}: runAuction(input: { supplyId: "${id}", ip: $ip, country: "US", tmax: 1 }) { __typename }`).join(' ')}
 }`
-/** Some 300 KB for each supply that has changed. */
+/** Most of a megabyte for each supply, since the system's own buffers, which are to be full, hold some. */
 const LARGE_VALUES = `subscription { statsUpdated(minIntervalMs: 50) {
   ${Array.from({ length: 15 }, (_, index) => `a${index}: bidders { bidderId wins losses noBids timeouts totalRevenue }`).join(' ')}
 } }`
@@ -27,7 +27,10 @@ const LARGE_VALUES = `subscription { statsUpdated(minIntervalMs: 50) {
 let app: TestApp
 let port: number
 beforeAll(async () => {
-  const env = { UNREAD_TIMEOUT_MS: `${UNREAD_TIMEOUT_MS}`, RATE_LIMIT_MAX: '1000000' }
+  const env = {
+    UNREAD_TIMEOUT_MS: `${UNREAD_TIMEOUT_MS}`,
+    RATE_LIMIT_MAX: '1000000',
+  }
   app = await startApp({ catalog: CATALOG, env })
   port = Number(new URL(app.url).port)
 })
@@ -46,16 +49,10 @@ async function openUnread(request: string): Promise<Socket> {
   return socket
 }
 
-async function untilCut(socket: Socket, whileWaiting?: () => Promise<unknown>): Promise<void> {
+async function untilCut(socket: Socket): Promise<void> {
   const localPort = socket.localPort as number
   expect(connectedClients(port)).toContain(localPort)
-  await vi.waitFor(
-    async () => {
-      await whileWaiting?.()
-      expect(connectedClients(port)).not.toContain(localPort)
-    },
-    { timeout: 20_000, interval: 20 },
-  )
+  await vi.waitFor(() => expect(connectedClients(port)).not.toContain(localPort), { timeout: 20_000, interval: 20 })
 }
 
 describe('a client that does not read what it is sent', () => {
@@ -64,9 +61,10 @@ describe('a client that does not read what it is sent', () => {
   })
 
   it('should be cut off from the events of a subscription', async () => {
+    await dataOf(app.graphql, SELL_ALL, { ip: nextAddress() })
     const socket = await openUnread(post({ query: LARGE_VALUES }, 'Accept: text/event-stream\r\n'))
     await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(1), { timeout: 5000 })
-    await untilCut(socket, () => dataOf(app.graphql, SELL_ALL, { ip: nextAddress() }))
+    await untilCut(socket)
     await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(0))
   })
 
@@ -78,7 +76,7 @@ describe('a client that does not read what it is sent', () => {
       received += chunk
       await delay(10)
     }
-    expect(performance.now() - startedAt).toBeGreaterThan(2 * UNREAD_TIMEOUT_MS)
+    expect(performance.now() - startedAt).toBeGreaterThan(UNREAD_TIMEOUT_MS)
     const [head = ''] = received.split('\r\n\r\n', 1)
     expect(received.length - head.length - 4).toBe(Number(/content-length: (\d+)/i.exec(head)?.[1]))
   })

@@ -32,6 +32,7 @@ describe.each([
     services: {} as Services,
     keyRing: undefined,
     admission: admitAll,
+    subscriptionPlaces: { hold: (_origin, start) => start() },
     onAnswered: () => {},
     onUnexpected,
   })

@@ -48,14 +48,22 @@ function protocolTelling(results: readonly unknown[]) {
         yield* results as ExecutionResult[]
       })(),
   } as unknown as FrontDoor
-  return createWebSocketProtocol({ schema, yoga: {} as Yoga, frontDoor, keyRing: undefined, onUnexpected: () => {} })
+  const limits = { maxSubscriptionsPerConnection: 100 }
+  return createWebSocketProtocol({
+    schema,
+    yoga: {} as Yoga,
+    frontDoor,
+    keyRing: undefined,
+    limits,
+    onUnexpected: () => {},
+  })
 }
 
 /** One client's subscription, from its beginning to its end; resolves with what it was sent. */
 async function subscribe(protocol: ReturnType<typeof protocolTelling>, id: string): Promise<string[]> {
   const sent: string[] = []
   let take: (message: string) => Promise<void> = async () => {}
-  const extra = { origin: {}, subscriptions: new Set(), pong: () => {} } as unknown as ConnectionExtra
+  const extra = { origin: {}, subscriptions: new Set() } as unknown as ConnectionExtra
   const socket = {
     protocol: 'graphql-transport-ws',
     send: (message: string) => void sent.push(message),

@@ -44,6 +44,7 @@ const frontDoor = createFrontDoor({
   services,
   keyRing: undefined,
   admission: admitAll,
+  subscriptionPlaces: { hold: (_origin, start) => start() },
   onAnswered: () => {},
   onUnexpected,
 })

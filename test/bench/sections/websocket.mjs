@@ -12,7 +12,8 @@ export const title = 'runAuction over one WebSocket'
  */
 export async function run({ loader, use, settings }) {
   const raw = await use(startPeer('raw'))
-  const us = await use(startService())
+  // What it could do without the bound is to be seen.
+  const us = await use(startService({ env: { MAX_WEBSOCKET_MESSAGES_PER_SECOND: '10000000' } }))
   /** @type {import('../types.ts').Case[]} */
   const cases = [
     { name: 'raw', server: raw },
