@@ -7,7 +7,7 @@ import { GRAPHQL_PATH } from '../server/yoga.ts'
 import { decimal, wholeNumber } from '../value-kinds.ts'
 import { runCommand } from './command-error.ts'
 import { parseOption } from './options.ts'
-import { shellQuote } from './shell-quote.ts'
+import { curlLine } from './shell-quote.ts'
 import { stopSignal } from './stop-signal.ts'
 
 export const demoCommand = defineCommand({
@@ -50,13 +50,9 @@ function introduction(url: string, rate: number): string {
   Partners   swift-ads, steady-dsp; slow-media, whose answers often come too late; shaky-network, which fails half of the time:
              its circuit opens, and closes when it has recovered. house-ads beside them is simulated.
   Look at    ${health}
-  Try        ${curl(graphql, query)}
-  Or         ${curl(graphql, health)}
+  Try        ${curlLine(graphql, { query })}
+  Or         ${curlLine(graphql, { query: health })}
   ${rate > 0 ? `${rate} auctions a second are held meanwhile. ` : ''}Everything is forgotten at the end: Ctrl-C.
 
 `
-}
-
-function curl(graphql: string, query: string): string {
-  return `curl -s ${graphql} -H 'content-type: application/json' -d ${shellQuote(JSON.stringify({ query }))}`
 }

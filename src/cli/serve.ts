@@ -9,7 +9,7 @@ import { exampleRequest } from '../server/example-operations.ts'
 import { hasGraphiQL } from '../server/graphiql.ts'
 import { GRAPHQL_PATH } from '../server/yoga.ts'
 import { runCommand } from './command-error.ts'
-import { shellQuote } from './shell-quote.ts'
+import { curlLine } from './shell-quote.ts'
 import { stopSignal } from './stop-signal.ts'
 
 export const serveCommand = defineCommand({
@@ -48,9 +48,8 @@ function announce({ url, services }: App, config: Config, log: Logger): void {
   const graphql = `${url}${GRAPHQL_PATH}`
   const query =
     'mutation($input: RunAuctionInput!) { runAuction(input: $input) { __typename ... on Auction { winner { id } price } ... on Error { message } } }'
-  const body = JSON.stringify({ query, variables: { input: exampleRequest(catalog) } })
-  const key = config.apiKeysFile === undefined ? '' : ' -H "authorization: Bearer $API_KEY"'
-  const example = `curl -s ${graphql}${key} -H 'content-type: application/json' -d ${shellQuote(body)}`
+  const request = { query, variables: { input: exampleRequest(catalog) } }
+  const example = curlLine(graphql, request, config.apiKeysFile !== undefined)
   const isEmpty = catalog.supplies.size === 0
   // It is not among the operations that may be sent, where these are listed.
   const hasExample = !isEmpty && config.persistedOperationsFile === undefined

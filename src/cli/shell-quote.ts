@@ -2,3 +2,12 @@
 export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }
+
+/**
+ * A GraphQL request as a line to be pasted into a shell.
+ * @param hasKey whether the service wants one, which the shell is to have as API_KEY
+ */
+export function curlLine(graphqlUrl: string, request: object, hasKey = false): string {
+  const key = hasKey ? ' -H "authorization: Bearer $API_KEY"' : ''
+  return `curl -s ${graphqlUrl}${key} -H 'content-type: application/json' -d ${shellQuote(JSON.stringify(request))}`
+}
