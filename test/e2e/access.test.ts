@@ -235,6 +235,9 @@ describe('with a key', () => {
   it('should sell its own supplies alone', async () => {
     expect((await post(SALE, publisher)).text).toContain('"Auction"')
     expect((await post(SALE.replace('supply1', 'supply2'), publisher)).status).toBe(403)
+    const both = `${SALE.replace('{ runAuction', '{ a: runAuction').slice(0, -2)} ${SALE.slice('mutation { '.length, -2).replace('supply1', 'supply2')} }`
+    const some = await post(both, publisher)
+    expect([some.status, JSON.parse(some.text).data]).toEqual([200, { a: { __typename: 'Auction' }, runAuction: null }])
     expect((await runOpenRtb(['supply1'], publisher)).status).toBe(200)
     for (const other of ['supply2', 'nowhere']) {
       const { status, text } = await runOpenRtb(['supply1', other], publisher)
