@@ -121,6 +121,11 @@ describe('a service whose operations are listed', () => {
     expect(answer.text).toContain('PERSISTED_OPERATIONS_ONLY')
   })
 
+  it('should run no mutation by GET, whatever stands for it', async () => {
+    const { status, text } = await get({ documentId: 'run', variables: { input: {} } })
+    expect([status, text]).toEqual([405, expect.stringContaining('METHOD_NOT_ALLOWED')])
+  })
+
   it('should start a listed subscription over server-sent events and WebSockets', async () => {
     const response = await fetch(`${app.graphql}?documentId=live`, { headers: { accept: 'text/event-stream' } })
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
