@@ -82,6 +82,14 @@ function literalString(node: ValueNode): unknown {
 }
 
 function notA(expected: string, value: unknown): GraphQLError {
-  const shown = value === undefined ? 'This value' : String(JSON.stringify(value)).slice(0, MAX_SHOWN)
-  return badUserInput(`${shown} is not ${expected}.`)
+  return badUserInput(`${jsonOf(value)?.slice(0, MAX_SHOWN) ?? 'This value'} is not ${expected}.`)
+}
+
+/** Undefined where there is none, as of what is nested deeper than can be written, though it can be read. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
 }

@@ -37,6 +37,13 @@ describe('DateTime', () => {
   })
 })
 
+describe.each(['CountryCode', 'IPAddress', 'DateTime', 'SafeInt'])('%s', (name) => {
+  it('should refuse what is nested too deep to be repeated', () => {
+    const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`)
+    expect(() => scalar(name).parseValue(deep)).toThrow(/^This value is not /)
+  })
+})
+
 describe('SafeInt', () => {
   const type = scalar('SafeInt')
 
