@@ -1,0 +1,63 @@
+/** What stands in documents behind a name; `$b` is an argument. */
+export const DIRECTIVES = [
+  ' @include(if: $b)',
+  ' @skip(if: $b)',
+  ' @skip(if: $b) @include(if: $b)',
+  ' @defer',
+  ' @stream',
+  ' @include',
+  ' @nothing(a: $b)',
+  ' @deprecated',
+]
+/** Values that an argument of another type has. */
+export const ODD_VALUES: readonly unknown[] = [
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  2 ** 31,
+  1e300,
+  '',
+  ' ',
+  '\0',
+  '\ud800',
+  '__proto__',
+  [],
+  {},
+  [null],
+  [[1]],
+  { a: { b: {} } },
+  'x'.repeat(3000),
+]
+/** Values of each scalar, right ones and nearly right ones. */
+export const SCALARS: Readonly<Record<string, readonly unknown[]>> = {
+  ID: [
+    'documents',
+    'acme',
+    'lonely',
+    'bolt',
+    'nowhere',
+    '',
+    '__proto__',
+    7,
+    '0190a5b4-7c00-7000-8000-000000000000',
+    '\0',
+  ],
+  IPAddress: ['203.0.113.7', '2001:db8::7', '::ffff:1.2.3.4', '198.51.100.1', '0.0.0.0', '::', '1.2.3', 'fe80::1%eth0'],
+  CountryCode: ['US', 'GB', 'FR', 'us', 'ZZ', 'constructor'],
+  DateTime: [
+    '2020-01-01T00:00:00Z',
+    '2020-01-02T00:00:00Z',
+    '2020-01-01T10:59:59.999Z',
+    '2099-01-01T00:00:00Z',
+    '0000-01-01T00:00:00Z',
+    '9999-12-31T23:59:59Z',
+    '2020-02-30T00:00:00Z',
+    'today',
+  ],
+  Int: [1, 5, 0, 100, 250, 50, 5000, 101, 1001, -1, 2147483647],
+  Float: [0, 1.5, -90, 1e300, 5e-324],
+  Boolean: [true, false],
+  String: ['x', '', 'R1BDOlM6YQ==', 'R1BDOlM6AAAA', '\0', '\ud800', '😀', '__proto__'],
+}
