@@ -12,15 +12,15 @@ import { connect } from 'node:net'
  */
 export const ATTACKS = {
   '10,000 subscriptions on one socket': (crowd) => {
-    const socket = crowd.open(webSocket())
-    socket.write(frame(INIT))
-    for (let id = 0; id < 10_000; id++) socket.write(frame(subscription(id, 50)))
+    greet(crowd, (socket) => {
+      for (let id = 0; id < 10_000; id++) socket.write(frame(subscription(id, 50)))
+    })
   },
   '20 sockets of 250 subscriptions': (crowd) => {
     for (let count = 0; count < 20; count++) {
-      const socket = crowd.open(webSocket())
-      socket.write(frame(INIT))
-      for (let id = 0; id < 250; id++) socket.write(frame(subscription(id, 50)))
+      greet(crowd, (socket) => {
+        for (let id = 0; id < 250; id++) socket.write(frame(subscription(id, 50)))
+      })
     }
   },
   '200 SSE clients that never read': (crowd) => {
@@ -123,6 +123,20 @@ const SUBSCRIPTION = `subscription ($minIntervalMs: Int!) { statsUpdated(minInte
 const INIT = '{"type":"connection_init"}'
 const SSE = 'Accept: text/event-stream\r\n'
 const PAGE = 'GET /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n'
+
+/**
+ * A WebSocket that may subscribe: its client has said hello, and been answered.
+ * @param {Crowd} crowd
+ * @param {(socket: import('node:net').Socket) => void} then
+ */
+function greet(crowd, then) {
+  const socket = crowd.open(Buffer.concat([webSocket(), frame(INIT)]))
+  socket.on('data', function look(data) {
+    if (!String(data).includes('connection_ack')) return
+    socket.off('data', look)
+    then(socket)
+  })
+}
 
 /** @param {string} query @param {object} [variables] */
 function body(query, variables = {}) {
