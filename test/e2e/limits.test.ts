@@ -13,6 +13,7 @@ describe('limits that are set', () => {
       catalog: SMALL_CATALOG,
       env: {
         MAX_BODY_BYTES: `${MAX_BODY_BYTES}`,
+        MAX_WEBSOCKET_MESSAGE_BYTES: `${MAX_BODY_BYTES}`,
         MAX_QUERY_DEPTH: '3',
         MAX_QUERY_ALIASES: '1',
         MAX_QUERY_TOKENS: '25',
