@@ -1,8 +1,14 @@
 import {
   type DocumentNode,
   type ExecutionResult,
+  type GraphQLSchema,
+  getNamedType,
   getVariableValues,
+  isScalarType,
+  isSpecifiedScalarType,
   Kind,
+  type NamedTypeNode,
+  typeFromAST,
   type VariableDefinitionNode,
   visit,
 } from 'graphql'
@@ -35,9 +41,10 @@ export function compileExecution({
   const definitions = definition.variableDefinitions ?? []
   const fillDefaults = compileVariableDefaults(schema, definitions)
   const defaulted = nullableWithDefault(definitions)
-  if (defaulted.length === 0) return run
+  const unparsed = withUnparsedDefault(schema, definitions)
+  if (defaulted.length === 0 && unparsed.length === 0) return run
   return (context, variables, rootValue) =>
-    defaulted.some((name) => variables?.[name] === null)
+    defaulted.some((name) => variables?.[name] === null) || unparsed.some((name) => variables?.[name] === undefined)
       ? interpreted(context, variables, rootValue)
       : run(context, variables, rootValue)
 
@@ -76,6 +83,16 @@ export function compileExecution({
 function nullableWithDefault(definitions: readonly VariableDefinitionNode[]): string[] {
   return definitions
     .filter(({ type, defaultValue }) => type.kind !== Kind.NON_NULL_TYPE && defaultValue !== undefined)
+    .map(({ variable }) => variable.name.value)
+}
+
+/** The variables with a default of a scalar of our own, such as an instant: graphql-jit takes it as it is written. */
+function withUnparsedDefault(schema: GraphQLSchema, definitions: readonly VariableDefinitionNode[]): string[] {
+  return definitions
+    .filter(({ type, defaultValue }) => {
+      const named = getNamedType(typeFromAST(schema, type as NamedTypeNode))
+      return defaultValue !== undefined && isScalarType(named) && !isSpecifiedScalarType(named)
+    })
     .map(({ variable }) => variable.name.value)
 }
 

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { parse } from 'graphql'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { compileExecution } from '../../src/graphql/compiled.ts'
-import { createOperations } from '../../src/graphql/operations.ts'
+import { createOperations, type Variables } from '../../src/graphql/operations.ts'
 import { createSchema } from '../../src/graphql/schema/index.ts'
 
 vi.mock(import('../../src/graphql/compiled.ts'), { spy: true })
@@ -23,6 +23,17 @@ describe('an operation', () => {
     expect(prepare(text)).toBe(operation)
     expect(operations.find(text, null)).toBe(operation)
     expect(compileExecution).toHaveBeenCalledTimes(1)
+  })
+
+  it('should read the default of a variable as it reads what a client sends', async () => {
+    const operation = prepare('query($to: DateTime = "2026-01-01T00:00:00Z") { auctions(to: $to) { nodes { id } } }')
+    const asked = vi.fn(async (_filter: object) => ({ auctions: [], hasMore: false }))
+    const services = { readHistory: () => new Proxy({}, { get: () => asked }) }
+    const run = (variables: object) =>
+      operation?.run({ services } as unknown as Parameters<typeof operation.run>[0], variables as Variables)
+    for (const variables of [{}, { to: '2026-01-01T00:00:00Z' }]) await run(variables)
+    const toMs = Date.parse('2026-01-01T00:00:00Z')
+    expect(asked.mock.calls.map(([filter]) => filter)).toMatchObject([{ toMs }, { toMs }])
   })
 
   it('should not be compiled where it is heavy, which would keep the event loop', async () => {
