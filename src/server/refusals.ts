@@ -1,4 +1,12 @@
-import { type ASTVisitor, GraphQLError, type NameNode, type ValidationContext } from 'graphql'
+import {
+  type ASTVisitor,
+  type FieldNode,
+  type FragmentSpreadNode,
+  GraphQLError,
+  type InlineFragmentNode,
+  type NameNode,
+  type ValidationContext,
+} from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Config } from '../config.ts'
 import { badRequest } from '../graphql/errors.ts'
@@ -40,6 +48,7 @@ export function useCodedRefusals(limits: RefusalLimits): Plugin {
       },
     onValidate({ addValidationRule }) {
       addValidationRule(refuseProtoNames)
+      addValidationRule(refuseConditionalSubscriptions)
       addValidationRule(limitCost)
       if (tellsSchema) return undefined
       addValidationRule(refuseIntrospection)
@@ -70,6 +79,18 @@ function refuseProtoNames(context: ValidationContext): ASTVisitor {
     context.reportError(new GraphQLError('__proto__ cannot be a name: choose another one.', { nodes: name }))
   }
   return { VariableDefinition: ({ variable }) => check(variable.name), Field: ({ alias }) => check(alias) }
+}
+
+/** A subscription of which a condition leaves nothing has no events; GraphQL forbids such conditions, and graphql-js breaks at them. */
+function refuseConditionalSubscriptions(context: ValidationContext): ASTVisitor {
+  function check(node: FieldNode | FragmentSpreadNode | InlineFragmentNode): void {
+    if (context.getParentType() !== context.getSchema().getSubscriptionType()) return
+    if (!node.directives?.some(({ name }) => name.value === 'skip' || name.value === 'include')) return
+    context.reportError(
+      new GraphQLError('A subscription’s field cannot have @skip or @include: leave it out.', { nodes: node }),
+    )
+  }
+  return { Field: check, FragmentSpread: check, InlineFragment: check }
 }
 
 interface ResponseMaker {

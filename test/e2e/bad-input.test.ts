@@ -256,6 +256,8 @@ const ROWS: readonly Row[] = [
     'directives repeated': { query: `{ __typename ${'@include(if: true) '.repeat(50)} }` },
     'a fragment that spreads itself': { query: '{ ...A } fragment A on Query { ...A }' },
     'fragments that spread each other': { query: '{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }' },
+    'a subscription that may be of nothing': { query: 'subscription { statsUpdated @skip(if: true) { supplyId } }' },
+    'a subscription within a condition': { query: 'subscription { ... @include(if: false) { statsUpdated { id } } }' },
     'two fields in a subscription': {
       query: 'subscription { a: statsUpdated { supplyId } b: statsUpdated { supplyId } }',
     },
