@@ -52,7 +52,9 @@ export function createPersistedOperations(listed: ReadonlyMap<string, string>): 
 function idOf({ documentId, extensions }: Record<string, unknown>): string | undefined {
   if (typeof documentId === 'string') return documentId
   if (!isObject(extensions) || !isObject(extensions.persistedQuery)) return undefined
-  return String(extensions.persistedQuery.sha256Hash)
+  const { sha256Hash } = extensions.persistedQuery
+  // What is no text is never made one: an object can bring a `toString` that throws. No operation has an empty id.
+  return typeof sha256Hash === 'string' ? sha256Hash : ''
 }
 
 /** Whether parameters have a query's hash in its place, as the first request of Apollo's persisted queries has. */

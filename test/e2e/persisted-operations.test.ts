@@ -146,6 +146,7 @@ describe('a service whose operations are listed', () => {
     ['an unknown hash', hashed(HASH.toUpperCase()), 'PERSISTED_OPERATION_NOT_FOUND'],
     ['an id of Object', { documentId: 'constructor' }, 'PERSISTED_OPERATION_NOT_FOUND'],
     ['a hash that is none', hashed({} as string), 'PERSISTED_OPERATION_NOT_FOUND'],
+    ['a hash that no text can be made of', hashed({ toString: 1 } as never), 'PERSISTED_OPERATION_NOT_FOUND'],
   ])('should refuse %s, whichever way it is sent', async (_name, parameters, code) => {
     for (let time = 1; time <= 2; time++) {
       const answers = [
