@@ -7,6 +7,7 @@ import { operationUnknown, toClientError, unauthenticated } from '../graphql/err
 import type { Operation, Operations, ResultStream, Variables } from '../graphql/operations.ts'
 import type { PersistedOperations } from '../graphql/persisted-operations.ts'
 import type { Admission, Ticket } from './admission.ts'
+import { endedBy, isStream, onDisconnected } from './result-streams.ts'
 import type { SubscriptionPlaces } from './subscription-places.ts'
 import { createTurns } from './turns.ts'
 
@@ -93,12 +94,12 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
       const operation = operations.prepare(document, operationName)
       if (!operation) return unknown()
       const context = contextValue as GraphQLContext
-      return withTicket(admit(context, operation), context, async () =>
-        untilRevoked(
-          await subscriptionPlaces.hold(context.origin, () => operation.subscribe(context, variableValues)),
-          context.caller,
-        ),
-      )
+      return withTicket(admit(context, operation), context, async () => {
+        const started = await subscriptionPlaces.hold(context.origin, () =>
+          operation.subscribe(context, variableValues),
+        )
+        return isStream(started) ? whileHeard(started, context) : started
+      })
     },
   }
 
@@ -164,18 +165,10 @@ function callerOf(keyRing: KeyRing, { caller, request }: Origin): Caller | undef
   return caller ?? keyRing.callerOf(request.headers.authorization)
 }
 
-/** Ends a subscription when its key does not hold any more. */
-function untilRevoked(
-  stream: ResultStream | ExecutionResult,
-  caller: Caller | undefined,
-): ResultStream | ExecutionResult {
-  if (caller === undefined || !(Symbol.asyncIterator in stream)) return stream
-  const end = stream.return.bind(stream)
-  const forget = caller.onRevoked(() => void end())
-  return Object.assign(stream, {
-    return: () => {
-      forget()
-      return end()
-    },
-  })
+/**
+ * Ends a subscription when its key does not hold any more, or its connection is over: a client that leaves while one begins,
+ * or takes the id of one that begins for another, has it forgotten by the libraries that read it.
+ */
+function whileHeard(stream: ResultStream, { caller, origin: { request } }: GraphQLContext): ResultStream {
+  return endedBy(stream, [(end) => caller?.onRevoked(end) ?? (() => {}), (end) => onDisconnected(request.socket, end)])
 }

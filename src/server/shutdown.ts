@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { Server as TcpServer } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import type { Services } from '../graphql/context.ts'
 import type { AuctionLogState } from '../history/types.ts'
@@ -56,6 +56,8 @@ export async function shutDown(dependencies: ShutdownDependencies): Promise<Shut
 
   while (auctionsInFlight() > 0 && performance.now() < deadline) await delay(POLL_MS)
   await feed.dispose()
+  // Subscribers are told that it is over by then, before their connection is.
+  await nextTurn()
   await webSocket.dispose()
   // An answer that was begun before leaves its connection open.
   const closingIdle = setInterval(() => http.closeIdleConnections(), POLL_MS)

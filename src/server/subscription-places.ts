@@ -4,6 +4,7 @@ import type { Origin } from '../graphql/context.ts'
 import { tooManyOfAddress } from '../graphql/errors.ts'
 import type { ResultStream } from '../graphql/operations.ts'
 import type { ClientAddresses } from './client-addresses.ts'
+import { isStream, untilEnd } from './result-streams.ts'
 
 /** How many subscriptions the clients of one address have, over all their connections and every transport. */
 export interface SubscriptionPlaces {
@@ -54,36 +55,4 @@ export function createSubscriptionPlaces({ addresses, limits }: SubscriptionPlac
       else counts.delete(address)
     }
   }
-}
-
-function isStream(started: Started | undefined): started is ResultStream {
-  return started !== undefined && Symbol.asyncIterator in started
-}
-
-/** The same stream, whose end is told. */
-function untilEnd(stream: ResultStream, onEnd: () => void): ResultStream {
-  const watched: Omit<ResultStream, typeof Symbol.asyncDispose> = {
-    async next() {
-      try {
-        const result = await stream.next()
-        if (result.done) onEnd()
-        return result
-      } catch (error) {
-        onEnd()
-        throw error
-      }
-    },
-    return(value) {
-      onEnd()
-      return stream.return(value)
-    },
-    throw(error) {
-      onEnd()
-      return stream.throw(error)
-    },
-    [Symbol.asyncIterator]() {
-      return watched as ResultStream
-    },
-  }
-  return watched as ResultStream
 }

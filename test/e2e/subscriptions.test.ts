@@ -217,6 +217,45 @@ describe('live statistics', () => {
     await vi.waitFor(() => expect(feed.subscribers()).toBe(0))
   })
 
+  it('should hold nothing for a WebSocket whose id was taken again while its subscription began', async () => {
+    const { feed, stats } = app.services
+    await vi.waitFor(() => expect(feed.subscribers()).toBe(0))
+    const { socket } = await openRawSocket(app.graphql)
+    const payload = { query: 'subscription { statsUpdated(supplyIds: ["supply1"]) { supplyId } }' }
+    const { read } = stats
+    const reads = vi.spyOn(stats, 'read').mockImplementation(async (ids) => {
+      await vi.waitFor(() => expect(reads.mock.calls.length).toBeGreaterThanOrEqual(3))
+      return read(ids)
+    })
+    const begin = vi.spyOn(feed, 'subscribe')
+    for (let time = 0; time < 3; time++) {
+      socket.send(JSON.stringify({ id: 'one', type: 'subscribe', payload }))
+      if (time < 2) socket.send('{"id":"one","type":"complete"}')
+    }
+    await vi.waitFor(() => expect(begin).toHaveBeenCalledTimes(3))
+    vi.restoreAllMocks()
+    socket.terminate()
+    await vi.waitFor(() => expect(feed.subscribers()).toBe(0))
+  })
+
+  it('should hold nothing for an SSE client that has left before its subscription began', async () => {
+    const { feed, stats } = app.services
+    await vi.waitFor(() => expect(feed.subscribers()).toBe(0))
+    const aborter = new AbortController()
+    const read = stats.read
+    vi.spyOn(stats, 'read').mockImplementationOnce(async (ids) => {
+      aborter.abort()
+      await fetch(`${app.url}/livez`)
+      return read(ids)
+    })
+    const begin = vi.spyOn(feed, 'subscribe')
+    const url = `${app.graphql}?query=${encodeURIComponent('subscription { statsUpdated(supplyIds: ["supply1"]) { supplyId } }')}`
+    await expect(fetch(url, { headers: { accept: 'text/event-stream' }, signal: aborter.signal })).rejects.toThrow()
+    await vi.waitFor(() => expect(begin).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(feed.subscribers()).toBe(0))
+    vi.restoreAllMocks()
+  })
+
   it.each([
     ['what is no JSON', 'nonsense', 4400],
     ['a message of an unknown type', '{"type":"nonsense"}', 4400],
