@@ -49,7 +49,7 @@ export async function openKeyRing({
   const timer = setInterval(tick, pollMs).unref()
   return {
     callerOf(authorization) {
-      if (authorization === undefined) return undefined
+      if (authorization === undefined || authorization.length > HEADER_LENGTH_MAX) return undefined
       const known = byHeader.get(authorization)
       if (known !== undefined) return known
       const token = BEARER.exec(authorization)?.[1] ?? ''
@@ -159,6 +159,8 @@ function isOver({ expiresAt }: ApiKey): boolean {
 const POLL_MS = 1_000
 /** Headers that are remembered: one key may be written in several ways. */
 const HEADERS_MAX = 20_000
+/** A token has 81 characters; blanks without end around it would fill the memory with what is remembered. */
+const HEADER_LENGTH_MAX = 200
 const BEARER = /^Bearer +(\S+) *$/i
 /** What no token has. */
 const NO_HASH = Buffer.alloc(32)

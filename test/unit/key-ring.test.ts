@@ -50,7 +50,16 @@ describe('a key ring', () => {
     const wrong = token.slice(0, -1) + (token.endsWith('0') ? '1' : '0')
     const mixed = token.slice(0, 17) + other.slice(17)
     const unknown = `auk_${'0'.repeat(12)}_${token.slice(17)}`
-    for (const header of [token, `Basic ${token}`, 'Bearer', '', undefined, ...[wrong, mixed, unknown].map(bearer)]) {
+    const padded = `Bearer${' '.repeat(200)}${token}`
+    for (const header of [
+      token,
+      padded,
+      `Basic ${token}`,
+      'Bearer',
+      '',
+      undefined,
+      ...[wrong, mixed, unknown].map(bearer),
+    ]) {
       expect(callerOf(header), header).toBeUndefined()
     }
   })
