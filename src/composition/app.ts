@@ -99,7 +99,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     const loadShedding = createLoadShedding({
       maxEventLoopDelayMs: config.maxEventLoopDelayMs,
       maxAuctionsInFlight: config.maxAuctionsInFlight,
-      auctionsInFlight: services.auctioneer.inFlight,
+      auctionsInFlight: () => services.auctioneer.inFlight() + services.soldOnce.waiting(),
       now: () => performance.now(),
       log,
     })

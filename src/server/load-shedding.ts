@@ -19,7 +19,7 @@ export interface LoadSheddingState {
   readonly shed: number
   /** Of the requests that come so much is taken, above 0 to 1, as far as the event loop's delay decides. */
   readonly admittedShare: number
-  /** Auctions begun and not answered. */
+  /** Auctions begun and not answered, and requests that wait for the answer of one by their idempotency key. */
   readonly auctionsInFlight: number
 }
 

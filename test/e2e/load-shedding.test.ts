@@ -12,8 +12,10 @@ import {
 import { nextAddress } from '../support/load.ts'
 import { scrape } from '../support/metrics.ts'
 
-const RUN = `mutation($ip: IPAddress!, $tmax: Int!) {
-  runAuction(input: { supplyId: "supply1", ip: $ip, country: "US", tmax: $tmax }) { __typename }
+const RUN = `mutation($ip: IPAddress!, $tmax: Int!, $idempotencyKey: String) {
+  runAuction(input: { supplyId: "supply1", ip: $ip, country: "US", tmax: $tmax, idempotencyKey: $idempotencyKey }) {
+    __typename
+  }
 }`
 const TYPENAME = '{ __typename }'
 const STATS = 'subscription { statsUpdated(supplyIds: ["supply1"]) { totalRequests } }'
@@ -25,8 +27,8 @@ const SHED = {
 
 let app: TestApp
 beforeAll(async () => {
-  // No bidder answers in time, and one auction at a time is all that may be under way.
-  const env = { MAX_AUCTIONS_IN_FLIGHT: '1', SIMULATED_LATENCY_FACTOR: '100', SIMULATION_SEED: '1' }
+  // No bidder answers in time, and one auction at a time, with a request for its answer, is all that may be under way.
+  const env = { MAX_AUCTIONS_IN_FLIGHT: '2', SIMULATED_LATENCY_FACTOR: '100', SIMULATION_SEED: '1' }
   app = await startApp({ catalog: SMALL_CATALOG, env })
 })
 afterAll(() => app?.dispose())
@@ -45,8 +47,9 @@ async function firstOf(results: AsyncIterable<GraphQLResult>): Promise<GraphQLRe
 it('should refuse at once, over every transport, what is one too many, and answer what was taken', async () => {
   const client = openWebSocket(app.graphql)
   await executeOverWebSocket(client, { query: TYPENAME })
-  const running = dataOf(app.graphql, RUN, { ip: nextAddress(), tmax: 2000 })
-  await expect.poll(load).toEqual({ shed: 0, admittedShare: 1, auctionsInFlight: 1 })
+  const sale = { ip: nextAddress(), tmax: 2000, idempotencyKey: 'asked for twice' }
+  const running = Promise.all([dataOf(app.graphql, RUN, sale), dataOf(app.graphql, RUN, sale)])
+  await expect.poll(load).toEqual({ shed: 0, admittedShare: 1, auctionsInFlight: 2 })
 
   const body = JSON.stringify({ query: TYPENAME })
   const overHttp = [
@@ -64,12 +67,13 @@ it('should refuse at once, over every transport, what is one too many, and answe
   expect(await executeOverWebSocket(client, { query: TYPENAME })).toEqual({ errors: [SHED] })
   expect(await firstOf(client.iterate({ query: STATS }) as AsyncIterable<GraphQLResult>)).toEqual({ errors: [SHED] })
   expect((await fetch(`${app.url}/livez`)).status).toBe(200)
-  expect(await load()).toMatchObject({ shed: 7, auctionsInFlight: 1 })
+  expect(await load()).toMatchObject({ shed: 7, auctionsInFlight: 2 })
   const metrics = await scrape(app.metricsUrl ?? '')
   expect(metrics.get('auction_requests_shed_total')).toBe(7)
-  expect(metrics.get('auction_in_flight')).toBe(1)
+  expect(metrics.get('auction_in_flight')).toBe(2)
 
-  expect(await running).toEqual({ runAuction: { __typename: 'NoBidsError' } })
+  const noBids = { runAuction: { __typename: 'NoBidsError' } }
+  expect(await running).toEqual([noBids, noBids])
   expect(await execute(app.graphql, RUN, { ip: nextAddress(), tmax: 1 })).toMatchObject({ status: 200 })
   expect(await firstOf(subscribeOverSse(app.graphql, STATS))).toMatchObject({ data: expect.anything() })
   const { stats } = await dataOf<{ stats: object[] }>(
