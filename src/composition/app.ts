@@ -185,6 +185,11 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     })
     if (traces) traceHttp(http, traces)
     const url = await listen(http, config)
+    // A shutdown has closed it by then; a start that fails from here on would leave it open, and the process with it.
+    disposer.add(() => {
+      http.close()
+      http.closeAllConnections()
+    })
     const metricsUrl = metricsEndpoint && (await serveMetrics(metricsEndpoint, { config, url, disposer }))
 
     let stopping: Promise<ShutdownReport> | undefined

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import type { Client } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
+import { freePort } from '../support/free-port.ts'
 import { execute, executeOverWebSocket, openWebSocket, send } from '../support/graphql.ts'
 import { type HttpBidder, startHttpBidder } from '../support/http-bidder.ts'
 import { linesOf, scrape } from '../support/metrics.ts'
@@ -188,6 +189,15 @@ describe('/metrics elsewhere', () => {
     } finally {
       await apart.dispose()
     }
+  })
+
+  it('should let no service start where their port is taken, nor leave its own open', async () => {
+    const port = await freePort()
+    const env = { PORT: String(port), METRICS_PORT: new URL(app.url).port }
+    await expect(startApp({ env })).rejects.toThrow(
+      /^METRICS_PORT \d+ on HOST 127\.0\.0\.1 cannot be listened on: it is in use/,
+    )
+    await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
   })
 
   it('should be nowhere where it is switched off', async () => {
