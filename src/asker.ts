@@ -31,8 +31,9 @@ export interface AskerFields {
 
 export function fieldsOf(asker: Asker | undefined): AskerFields {
   if (asker === undefined) return {}
-  const { origin, operationId, span } = asker
+  const { origin, span } = asker
   const { request } = origin
+  const operationId = asker.operationId?.slice(0, ID_LENGTH_MAX)
   const requestId = requestIdOf(request)
   const { traceId } = span?.spanContext() ?? readTraceParent(request.headers.traceparent) ?? {}
   return { ...(requestId && { requestId }), ...(operationId && { operationId }), ...(traceId && { traceId }) }
@@ -66,5 +67,7 @@ interface IdentifiedRequest extends IncomingMessage {
 
 const REQUEST_ID = Symbol('request id')
 export const REQUEST_ID_HEADER = 'X-Request-Id'
+/** Of an operation's id so many characters are told: its client may take any, as long as a message, and each auction has a line. */
+const ID_LENGTH_MAX = 128
 /** What goes into the log and back into a header without harm: no quotes, no blanks, no line breaks, and not much of it. */
 const USABLE_ID = /^[\w.:=+/@-]{1,128}$/

@@ -53,6 +53,7 @@ describe('the fields of who asked', () => {
   it('should be the request, a WebSocket’s operation, and the caller’s trace', () => {
     expect(fields({})).toEqual({ requestId: 'k-1' })
     expect(fields({}, 'op7')).toEqual({ requestId: 'k-1', operationId: 'op7' })
+    expect(fields({}, 'x'.repeat(90_000)).operationId).toBe('x'.repeat(128))
     const traceparent = `00-${TRACE_ID}-b7ad6b7169203331-01`
     expect(fields({ traceparent })).toEqual({ requestId: 'k-1', traceId: TRACE_ID })
     expect(fields({ traceparent: `01-${TRACE_ID}-b7ad6b7169203331-01-more` }).traceId).toBe(TRACE_ID)
