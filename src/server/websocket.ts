@@ -16,7 +16,7 @@ import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
 import { errorBody } from './json-response.ts'
 import type { LoadShedding } from './load-shedding.ts'
 import { createMessageRate } from './message-rate.ts'
-import type { Origins } from './origins.ts'
+import { forbiddenOrigin, type Origins } from './origins.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
 import { createWebSocketFastLane } from './websocket-fast-lane.ts'
 import { type ConnectionExtra, createWebSocketProtocol } from './websocket-protocol.ts'
@@ -97,17 +97,19 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     const refusal = connections.refusalOf(request.socket)
     if (!asksForWebSocket(request)) ignoreUpgrade(http, request, socket, head)
     else if (refusal) refuse(socket, '503 Service Unavailable', errorBody(TOO_MANY_CONNECTIONS, refusal))
-    else if (request.url?.split('?')[0] !== GRAPHQL_PATH) refuse(socket, '404 Not Found')
-    else if (!hosts.isServed(request)) {
+    else if (request.url?.split('?')[0] !== GRAPHQL_PATH) {
+      refuse(socket, '404 Not Found', errorBody('NOT_FOUND', `No WebSockets are here: they are at ${GRAPHQL_PATH}.`))
+    } else if (!hosts.isServed(request)) {
       refuse(socket, '421 Misdirected Request', errorBody(MISDIRECTED_REQUEST, misdirected(request)))
-    } else if (!origins.isAllowed(request)) refuse(socket, '403 Forbidden')
-    else {
+    } else if (!origins.isAllowed(request)) {
+      refuse(socket, '403 Forbidden', errorBody('FORBIDDEN_ORIGIN', forbiddenOrigin(request.headers.origin)))
+    } else {
       identify(request)
       sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
     }
   }
 
-  function refuse(socket: Duplex, status: string, body = ''): void {
+  function refuse(socket: Duplex, status: string, body: string): void {
     // From here on the connection is ours, and one that breaks off is nobody's error.
     socket.on('error', () => socket.destroy())
     const headers = `Connection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`

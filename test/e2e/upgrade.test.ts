@@ -66,6 +66,9 @@ describe('a request that offers another protocol', () => {
     socket.dispose()
     const lower = await exchange(app.url, headOf('GET /livez', ['Connection: upgrade', 'Upgrade: WebSocket']))
     expect(lower).toMatch(/^HTTP\/1\.1 404 /)
+    expect(lower).toContain('"code":"NOT_FOUND"')
+    const foreign = ['Connection: upgrade', 'Upgrade: websocket', 'Origin: https://elsewhere.example']
+    expect(await exchange(app.url, headOf('GET /graphql', foreign))).toContain('"code":"FORBIDDEN_ORIGIN"')
   })
 })
 
