@@ -44,6 +44,13 @@ export function sendError(response: ServerResponse, status: number, code: string
   send(response, status, CONTENT_TYPES['application/json'], errorBody(code, message))
 }
 
+/** The same, all of it written and the response left to be ended: an end may close the connection. */
+export function writeError(response: ServerResponse, status: number, code: string, message: string): void {
+  const body = errorBody(code, message)
+  writeHead(response, status, CONTENT_TYPES['application/json'], body)
+  response.write(body)
+}
+
 /** The body of an answer that is one coded error. */
 export function errorBody(code: string, message: string): string {
   return JSON.stringify({ errors: [{ message, extensions: { code } }] })
@@ -71,6 +78,11 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
 
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {
   if (response.destroyed) return
+  writeHead(response, status, contentType, body)
+  response.end(body)
+}
+
+function writeHead(response: ServerResponse, status: number, contentType: string, body: string): void {
   // Together, since headers that were set before cost three times as much.
   response.writeHead(status, {
     'Content-Type': contentType,
@@ -78,7 +90,6 @@ function send(response: ServerResponse, status: number, contentType: string, bod
     'X-Request-Id': requestIdOf(response.req),
     'X-Content-Type-Options': 'nosniff',
   })
-  response.end(body)
 }
 
 function statusOf(

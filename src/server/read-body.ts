@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { sendError } from './json-response.ts'
+import { writeError } from './json-response.ts'
 
 /**
  * Reads a request's whole body and hands it on; one over `maxBytes` is answered with 413 and its connection closed.
@@ -41,11 +41,15 @@ export function readBody(
   })
 }
 
-/** The rest of the body is read and dropped, within bounds, so that the client gets to see the answer. */
+/**
+ * The rest of the body is read and dropped, within bounds, before the connection is closed: one that is closed with something
+ * unread is reset, and the client may lose the answer that it had.
+ */
 function refuse(request: IncomingMessage, response: ServerResponse, maxBytes: number): void {
   response.setHeader('Connection', 'close')
-  sendError(response, 413, 'PAYLOAD_TOO_LARGE', `A request's body may have ${maxBytes} bytes at most.`)
+  writeError(response, 413, 'PAYLOAD_TOO_LARGE', `A request's body may have ${maxBytes} bytes at most.`)
   const timer = setTimeout(() => request.destroy(), DRAIN_MS)
+  request.once('end', () => response.end())
   request.once('close', () => clearTimeout(timer))
 }
 

@@ -69,6 +69,21 @@ describe('HTTP', () => {
     expect(JSON.parse(answer.text).errors[0].extensions.code).toBe('PAYLOAD_TOO_LARGE')
   })
 
+  it('should keep the connection of a refused body until that has been sent, so that its client reads the refusal', async () => {
+    const socket = connect(Number(new URL(app.url).port), '127.0.0.1').setEncoding('utf8')
+    const ended = vi.fn()
+    socket.once('end', ended)
+    socket.write(post('').replace('Content-Length: 0', `Content-Length: ${3 * MAX_BODY_BYTES}`))
+    const [answer] = await once(socket, 'data')
+    expect(answer).toMatch(/^HTTP\/1\.1 413 .*PAYLOAD_TOO_LARGE/s)
+    // Whatever the server does at once, it has done when another request is answered.
+    await execute(app.graphql, '{ __typename }')
+    expect(ended).not.toHaveBeenCalled()
+    socket.write('x'.repeat(3 * MAX_BODY_BYTES))
+    await once(socket, 'close')
+    expect(ended).toHaveBeenCalledOnce()
+  })
+
   it('should take a body of exactly the limit, and not one byte more', async () => {
     const empty = JSON.stringify({ query: '{ __typename }', variables: { text: '' } })
     const bodyOf = (bytes: number) => empty.replace('""', `"${'x'.repeat(bytes - empty.length)}"`)
@@ -88,7 +103,7 @@ describe('HTTP', () => {
       text += piece
     })
     socket.on('error', () => {})
-    const closed = once(socket, 'close')
+    const closed = new Promise((resolve) => socket.once('close', resolve))
     const timer = setInterval(() => socket.write(chunk), 1)
     await closed
     clearInterval(timer)
