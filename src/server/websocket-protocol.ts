@@ -5,8 +5,10 @@ import type { Asker, OnUnexpected } from '../asker.ts'
 import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
 import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
+import type { ResultStream } from '../graphql/operations.ts'
 import type { FrontDoor } from './front-door.ts'
 import { formatError, formatResult } from './json-response.ts'
+import { isStream } from './result-streams.ts'
 import { createSharedJson } from './shared-json.ts'
 import { introduceCaller } from './websocket-caller.ts'
 import type { Yoga } from './yoga.ts'
@@ -21,6 +23,8 @@ export interface ConnectionExtra {
   connection?: Connection
   /** The ids of the subscriptions under way. */
   readonly subscriptions: Set<string>
+  /** What was asked last under each id that is under way: its payload, the one object that every hook is given. */
+  readonly latest: Map<string, unknown>
   readonly close: (code: number, reason: string) => void
   /** To be called when the connection is over, where it has a caller. */
   forgetCaller?: () => void
@@ -57,14 +61,23 @@ export function createWebSocketProtocol({
     execute: frontDoor.execute,
     subscribe: frontDoor.subscribe,
     onSubscribe: async (connection, id, payload) => {
-      const resolved = frontDoor.persisted.resolve(payload)
-      if (resolved instanceof GraphQLError) return [resolved]
-      const args = await toExecutionArgs(resolved as SubscribePayload, connection.extra.origin, id)
-      return 'document' in args && isSubscription(args)
-        ? limitSubscriptions(connection, id, args, limits.maxSubscriptionsPerConnection)
-        : args
+      const { extra } = connection
+      extra.latest.set(id, payload)
+      const args = await admit(connection, id, payload)
+      if (isReplaced(extra, id, payload)) return never()
+      if (!('document' in args)) extra.latest.delete(id)
+      return args
     },
-    onComplete: ({ extra }, id) => void extra.subscriptions.delete(id),
+    onOperation: ({ extra }, id, payload, _args, result) => {
+      if (!isReplaced(extra, id, payload)) return
+      if (isStream(result as ResultStream | ExecutionResult)) void (result as ResultStream).return(undefined)
+      return never()
+    },
+    onComplete: ({ extra }, id, payload) => {
+      if (isReplaced(extra, id, payload)) return never()
+      extra.latest.delete(id)
+      extra.subscriptions.delete(id)
+    },
     onNext: (_connection, _id, _payload, _args, next) => {
       const result = next as ExecutionResult
       if (result.errors) frontDoor.told(result.errors)
@@ -78,6 +91,19 @@ export function createWebSocketProtocol({
   return {
     opened: (socket, extra) =>
       server.opened({ ...socket, send: (message) => socket.send(sharedJson.complete(message)) }, extra),
+  }
+
+  async function admit(
+    connection: Connection,
+    id: string,
+    payload: SubscribePayload,
+  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+    const resolved = frontDoor.persisted.resolve(payload)
+    if (resolved instanceof GraphQLError) return [resolved]
+    const args = await toExecutionArgs(resolved as SubscribePayload, connection.extra.origin, id)
+    return 'document' in args && isSubscription(args) && !isReplaced(connection.extra, id, payload)
+      ? limitSubscriptions(connection, id, args, limits.maxSubscriptionsPerConnection)
+      : args
   }
 
   /** Takes an operation that is known already, or parses and validates it. */
@@ -107,6 +133,20 @@ export function createWebSocketProtocol({
   function toClient(error: unknown, asker: Asker): GraphQLError {
     return toClientError(error, (bug) => onUnexpected(bug, asker))
   }
+}
+
+/**
+ * Whether a client has completed an operation and given its id to another. graphql-ws knows operations by their ids alone,
+ * so at the end of the one it would end and forget the other, which would then be counted nowhere. So the one has no end
+ * there: what graphql-ws awaits for it never comes.
+ */
+function isReplaced({ latest }: ConnectionExtra, id: string, payload: unknown): boolean {
+  return latest.has(id) && latest.get(id) !== payload
+}
+
+/** Nothing refers to it but what waits for it, and both are collected as garbage. */
+function never(): Promise<never> {
+  return new Promise(() => {})
 }
 
 function isSubscription({ document, operationName }: ExecutionArgs): boolean {

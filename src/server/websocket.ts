@@ -122,7 +122,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     const send = createSender(socket, connection, limits.maxUnreadBytes)
     const countMessage = createMessageRate(socket, limits.maxWebsocketMessagesPerSecond)
     const fastLane = createWebSocketFastLane({ frontDoor, origin, loadShedding, send, close, onUnexpected })
-    const extra: ConnectionExtra = { origin, subscriptions: new Set(), close }
+    const extra: ConnectionExtra = { origin, subscriptions: new Set(), latest: new Map(), close }
     const closed = protocol.opened({ protocol: socket.protocol, send, close, onMessage, onPing: pong }, extra)
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
     socket.on('ping', () => countMessage(performance.now()))

@@ -148,6 +148,34 @@ describe('a service under abuse', () => {
     socket.close()
   })
 
+  it('should have one subscription under an id that is completed and given anew, the last', async () => {
+    const { socket, messages } = await openRawSocket(app.graphql)
+    const complete = () => socket.send('{"type":"complete","id":"1"}')
+    const start = (query: string) => socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }))
+    // The texts are new at first, and known later; what is sent without a break arrives at once.
+    for (const [count, first] of [
+      'subscription A { statsUpdated { supplyId } }',
+      '{ first: __typename }',
+      '{ a',
+    ].entries()) {
+      for (const query of [first, first, 'subscription { statsUpdated { lost: supplyId } }']) {
+        start(query)
+        complete()
+      }
+      start(`subscription { statsUpdated(minIntervalMs: 50) { kept${count}: supplyId } }`)
+      await vi.waitFor(() => expect(JSON.stringify(messages)).toContain(`kept${count}`))
+      // Those that were replaced have ended, and none was told under the id of the last.
+      await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(1))
+      expect(messages.map(({ type }) => type)).not.toContain('complete')
+      expect(JSON.stringify(messages)).not.toMatch(/lost|first/)
+      complete()
+      await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(0))
+    }
+    start('subscription { statsUpdated { again: supplyId } }')
+    start('subscription { statsUpdated { again: supplyId } }')
+    expect((await once(socket, 'close'))[0]).toBe(4409)
+  })
+
   it('should free a subscriber whose variables are nested beyond measure', async () => {
     const { socket, messages } = await openRawSocket(app.graphql)
     const query = 'subscription { statsUpdated { supplyId } }'
