@@ -75,7 +75,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   ])
   const metricsForAdmins = metrics && forAdmins(metrics)
   if (metricsForAdmins) routes.set(METRICS_PATH, { GET: metricsForAdmins })
-  const pipelining = createPipelining(limits)
+  const pipelining = createPipelining({ origins, limits })
   const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
     identify(request)
     pipelining(request, response, answer)
@@ -93,11 +93,17 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     const refusal = connections.refusalOf(request.socket)
     if (refusal) response.setHeader('Connection', 'close')
     const isProbe = handle === live || handle === ready
-    if (refusal && !isProbe) sendTooManyConnections(response, refusal)
+    if (refusal && !isProbe) sendTooManyConnections(request, response, refusal)
     // What probes and collects metrics calls an instance by its address.
     else if (!hosts.isServed(request) && !isProbe && handle !== metricsForAdmins) {
       sendError(response, 421, MISDIRECTED_REQUEST, misdirected(request))
     } else handle(request, response)
+  }
+
+  function sendTooManyConnections(request: IncomingMessage, response: ServerResponse, reason: string): void {
+    origins.expose(request, response)
+    response.setHeader('Retry-After', RETRY_AFTER_S)
+    sendError(response, 503, TOO_MANY_CONNECTIONS, reason)
   }
 
   /** For operators alone, where API keys are asked for. */
@@ -211,11 +217,6 @@ function live(_request: IncomingMessage, response: ServerResponse): void {
 
 function notFound(_request: IncomingMessage, response: ServerResponse): void {
   sendError(response, 404, 'NOT_FOUND', `Nothing is here: GraphQL is at ${GRAPHQL_PATH}.`)
-}
-
-function sendTooManyConnections(response: ServerResponse, reason: string): void {
-  response.setHeader('Retry-After', RETRY_AFTER_S)
-  sendError(response, 503, TOO_MANY_CONNECTIONS, reason)
 }
 
 /** What has a path, a query or a user in it makes a URL of another path, which Yoga answers with an empty body. */

@@ -5,6 +5,7 @@ import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 import { openRawSocket, type RawSocket } from '../support/graphql.ts'
 
 const [ONE, ANOTHER, PROXY] = ['127.0.0.2', '127.0.0.3', '127.0.0.4']
+const LISTED = 'https://ads.example'
 const MESSAGES_PER_SECOND = 200
 const TO_ALL = 'subscription { statsUpdated { supplyId } }'
 const GET = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`
@@ -18,6 +19,7 @@ describe('a service of eight connections, three of each address', () => {
   const sockets = new Set<Socket>()
   beforeAll(async () => {
     const env = {
+      CORS_ORIGINS: LISTED,
       MAX_CONNECTIONS: '8',
       MAX_CONNECTIONS_PER_ADDRESS: '3',
       TRUSTED_PROXIES: PROXY as string,
@@ -82,9 +84,10 @@ describe('a service of eight connections, three of each address', () => {
 
   it('should tell the fourth of an address why it is refused, and what to do', async () => {
     await openSome(3, ONE)
-    const answer = await ask(ONE, GET('/graphql?query={__typename}'))
+    const answer = await ask(ONE, GET('/graphql?query={__typename}').replace('\r\n', `\r\nOrigin: ${LISTED}\r\n`))
     expect(answer).toMatch(/^HTTP\/1\.1 503 /)
     expect(answer).toMatch(/Retry-After: 1\r\n/)
+    expect(answer).toContain(`Access-Control-Allow-Origin: ${LISTED}\r\n`)
     expect(answer).toMatch(
       /"message":"[^"]*MAX_CONNECTIONS_PER_ADDRESS[^"]*","extensions":{"code":"TOO_MANY_CONNECTIONS"}/,
     )

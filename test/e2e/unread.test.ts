@@ -9,6 +9,8 @@ import { connectedClients } from '../support/sockets.ts'
 
 const UNREAD_TIMEOUT_MS = 1000
 const PIPELINED_MAX = 100
+/** A page that may call. */
+const LISTED = 'https://ads.example'
 const PAGE = 'GET /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n'
 const BIDDERS = Array.from({ length: 600 }, (_, index) => `bidder${index}`)
 const SUPPLIES = Array.from({ length: 6 }, (_, index) => `supply${index}`)
@@ -30,6 +32,7 @@ beforeAll(async () => {
   const env = {
     UNREAD_TIMEOUT_MS: `${UNREAD_TIMEOUT_MS}`,
     RATE_LIMIT_MAX: '1000000',
+    CORS_ORIGINS: LISTED,
   }
   app = await startApp({ catalog: CATALOG, env })
   port = Number(new URL(app.url).port)
@@ -92,10 +95,14 @@ describe('requests that are sent before earlier ones are answered', () => {
   })
 
   it('should be refused beyond a hundred, and end their connection', async () => {
-    const answers = await exchange(app.url, 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(3 * PIPELINED_MAX))
+    const answers = await exchange(
+      app.url,
+      `GET /livez HTTP/1.1\r\nHost: localhost\r\nOrigin: ${LISTED}\r\n\r\n`.repeat(3 * PIPELINED_MAX),
+    )
     const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
     expect(statuses).toEqual([...Array.from({ length: 1 + PIPELINED_MAX }, () => '200'), '429'])
     expect(answers).toMatch(/"code":"TOO_MANY_PIPELINED_REQUESTS"/)
+    expect(answers.split('HTTP/1.1 429').at(-1)).toContain(`Access-Control-Allow-Origin: ${LISTED}\r\n`)
   })
 
   it('should cost their client its connection where nobody reads the answers', async () => {
