@@ -16,7 +16,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Without "optional" too: it is what keeps Prisma's CLI, which the client names as an optional peer, out of the image.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force \
-  && mkdir /data /keys && chown node:node /data /keys \
+  && mkdir /data /keys /operations && chown node:node /data /keys /operations \
   && ln -s /app/bin/auction.mjs /usr/local/bin/auction
 COPY --from=build /app/bin ./bin
 COPY --from=build /app/prisma ./prisma

@@ -80,6 +80,19 @@ describe('docker-compose.yml', async () => {
     }
   })
 
+  it('should give the instances the files that they are told of, in folders that the image lets them write', async () => {
+    const dockerfile = await text('Dockerfile')
+    for (const name of ['app1', 'app2']) {
+      const { environment, volumes: mounted } = service(name)
+      expect(environment).toMatchObject({
+        API_KEYS_FILE: '${API_KEYS_FILE:-}',
+        PERSISTED_OPERATIONS_FILE: '${PERSISTED_OPERATIONS_FILE:-}',
+      })
+      expect(mounted).toEqual(['api-keys:/keys', 'operations:/operations'])
+    }
+    expect(dockerfile).toContain('mkdir /data /keys /operations && chown node:node /data /keys /operations')
+  })
+
   it('should give an instance longer to stop than it takes', () => {
     for (const name of ['app1', 'app2']) {
       const { stop_grace_period: grace, environment } = service(name)
