@@ -9,7 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 // citty decides on colours when it is imported, by the environment alone: say there where this is no terminal.
 if (!process.stdout.isTTY) process.env.NO_COLOR = '1'
-const { defineCommand, runMain } = await import('citty')
+const { defineCommand, runMain, showUsage } = await import('citty')
 const { strictCommand } = await import('./cli/strict-command.ts')
 
 const main = defineCommand({
@@ -41,4 +41,11 @@ const main = defineCommand({
   },
 })
 
-await runMain(main)
+// citty names the command above alone, which of a command's own commands is not `auction`.
+await runMain(main, {
+  showUsage: async (command, parent) => {
+    if (!parent || Object.is(parent, main)) return showUsage(command, parent)
+    const meta = await (typeof parent.meta === 'function' ? parent.meta() : parent.meta)
+    return showUsage(command, { ...parent, meta: { ...meta, name: `auction ${meta?.name}` } })
+  },
+})

@@ -82,6 +82,14 @@ describe('auction keys', { timeout: TIMEOUT_MS }, () => {
     expect((await readKeys(file.path)).map(({ role }) => role)).toEqual(['analyst'])
   })
 
+  it('should say in its help how it is called', async () => {
+    const calls = [['keys'], ['keys', 'create'], ['keys', 'revoke']]
+    const helps = await Promise.all(calls.map((call) => auction([...call, '--help'])))
+    for (const [index, call] of calls.entries()) {
+      expect(helps[index]?.stdout).toContain(`USAGE auction ${call.join(' ')} `)
+    }
+  })
+
   it('should refuse what cannot be, in one line, and change nothing', async () => {
     const wrong: [Promise<{ stderr: string }>, string][] = [
       [create('--role', 'root'), '--role root cannot be used: it must be one of publisher, analyst, admin.'],
