@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { Logger } from '../log.ts'
 import { exampleRequest } from '../server/example-operations.ts'
 import { hasGraphiQL } from '../server/graphiql.ts'
+import { hostToSend } from '../server/hosts.ts'
 import { GRAPHQL_PATH } from '../server/yoga.ts'
 import { curlLine } from './shell-quote.ts'
 
@@ -13,7 +14,10 @@ export function announce({ url, services }: App, config: Config, log: Logger): v
   const query =
     'mutation($input: RunAuctionInput!) { runAuction(input: $input) { __typename ... on Auction { winner { id } price } ... on Error { message } } }'
   const request = { query, variables: { input: exampleRequest(catalog) } }
-  const example = curlLine(graphql, request, config.apiKeysFile !== undefined)
+  const example = curlLine(graphql, request, {
+    hasKey: config.apiKeysFile !== undefined,
+    host: hostToSend(config, url),
+  })
   const isEmpty = catalog.supplies.size === 0
   // It is not among the operations that may be sent, where these are listed.
   const hasExample = !isEmpty && config.persistedOperationsFile === undefined

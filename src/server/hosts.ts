@@ -8,7 +8,7 @@ import type { Config } from '../config.ts'
  */
 export interface Hosts {
   /** Whether a request is for this service; one without a Host header, which is no browser's, is. */
-  isServed(request: IncomingMessage): boolean
+  isServed(request: Pick<IncomingMessage, 'headers'>): boolean
 }
 
 /**
@@ -30,6 +30,12 @@ export function createHosts({ host, allowedHosts }: Pick<Config, 'host' | 'allow
       return true
     },
   }
+}
+
+/** The Host header for requests to a service at its URL; undefined where it answers under the URL's own. */
+export function hostToSend(config: Pick<Config, 'host' | 'allowedHosts'>, url: string): string | undefined {
+  const { host } = new URL(url)
+  return createHosts(config).isServed({ headers: { host } }) ? undefined : config.allowedHosts?.[0]
 }
 
 /** What a request for another service is told. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { createHosts } from '../../src/server/hosts.ts'
+import { createHosts, hostToSend } from '../../src/server/hosts.ts'
 
 function served(host: string, allowedHosts: readonly string[] | undefined, headers: readonly (string | undefined)[]) {
   const hosts = createHosts({ host, allowedHosts })
@@ -43,5 +43,13 @@ describe('the names of a service', () => {
     const others = ['localhost', '127.0.0.1', 'www.ads.example', 'ads.example.evil.example', ...FOREIGN]
     expect(served(host, ['ads.example', '[::1]'], [...listed, ...others])).toEqual([...listed, ...listed])
     expect(served(host, ['*'], others)).toEqual([...others, ...others])
+  })
+
+  it('should be told to those who call its URL only where that has none of them', () => {
+    const url = 'http://127.0.0.1:4000'
+    expect(hostToSend({ host: '127.0.0.1', allowedHosts: ['ads.example', 'other.example'] }, url)).toBe('ads.example')
+    for (const allowedHosts of [undefined, ['*'], ['ads.example', '127.0.0.1']]) {
+      expect(hostToSend({ host: '127.0.0.1', allowedHosts }, url)).toBeUndefined()
+    }
   })
 })

@@ -14,11 +14,13 @@ describe('a quoted text', () => {
 describe('a request as a line of a shell', () => {
   it("should send a supply's id as it is, and run nothing of it", () => {
     const request = { variables: { input: { supplyId: "it's'; echo run; '$(echo run)`echo run`" } } }
-    const line = curlLine('http://127.0.0.1:4000/graphql', request, true)
+    const line = curlLine('http://127.0.0.1:4000/graphql', request, { hasKey: true, host: "it's.example" })
     const script = `curl() { printf '%s\\n' "$@"; }; API_KEY=key; ${line}`
     expect(execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' }).split('\n')).toEqual([
       '-s',
       'http://127.0.0.1:4000/graphql',
+      '-H',
+      "Host: it's.example",
       '-H',
       'authorization: Bearer key',
       '-H',
