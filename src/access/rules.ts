@@ -66,6 +66,12 @@ export function roleRefusalOf(what: string, { roles }: FieldRule, { role }: Aski
   return `An API key of the role ${role} may not use ${what}: it takes one of the role ${roles.join(' or ')}.`
 }
 
+/** What of this holds whatever the arguments are: its role's, and that the field tells of all supplies. */
+export function standingRefusalOf(what: string, rule: FieldRule, caller: Asking): string | undefined {
+  const isOfAll = rule.supplies === 'NOT'
+  return roleRefusalOf(what, rule, caller) ?? (isOfAll ? suppliesRefusalOf(what, rule, caller, undefined) : undefined)
+}
+
 function suppliesRefusalOf(
   what: string,
   { supplies }: FieldRule,

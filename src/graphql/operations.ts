@@ -10,6 +10,7 @@ import { compileExecution } from './compiled.ts'
 import type { GraphQLContext } from './context.ts'
 import { executeInTurns } from './in-turns.ts'
 import { interpretExecution } from './interpreted.ts'
+import { type NestedRule, nestedRulesOf } from './nested-rules.ts'
 import { type Cost, costOfOperation, isHeavy } from './query-cost.ts'
 import { createResults, type ResultsDependencies } from './results.ts'
 import { createSingleMutations } from './single-mutation.ts'
@@ -33,6 +34,8 @@ export interface Operation {
   readonly name: string | undefined
   /** The most it may come to, whatever its variables. */
   readonly cost: Cost
+  /** Of the fields below its root: whoever may not have one is refused before the root's are executed. */
+  readonly nestedRules: readonly NestedRule[]
   /** Executes a query or mutation. Never throws, never rejects. */
   run(context: GraphQLContext, variables: Variables): ExecutionResult | Promise<ExecutionResult>
   /** Starts a subscription; a result instead of a stream says why it could not start. */
@@ -95,6 +98,7 @@ export function createOperations({ schema, knownTexts = 0, ...dependencies }: Op
       type: definition.operation,
       name: definition.name?.value,
       cost,
+      nestedRules: nestedRulesOf(schema, document, definition),
       run,
       subscribe: createSubscribe({ ...parts, run }),
     }

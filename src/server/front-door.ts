@@ -1,9 +1,10 @@
 import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql'
 import type { KeyRing } from '../access/key-ring.ts'
+import { standingRefusalOf } from '../access/rules.ts'
 import type { Caller } from '../access/types.ts'
 import type { OnUnexpected } from '../asker.ts'
 import type { GraphQLContext, Origin, Services } from '../graphql/context.ts'
-import { operationUnknown, toClientError, unauthenticated } from '../graphql/errors.ts'
+import { forbidden, operationUnknown, toClientError, unauthenticated } from '../graphql/errors.ts'
 import type { Operation, Operations, ResultStream, Variables } from '../graphql/operations.ts'
 import type { PersistedOperations } from '../graphql/persisted-operations.ts'
 import type { Admission, Ticket } from './admission.ts'
@@ -129,6 +130,7 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
     try {
       // Where keys are asked for, an operation without a caller is refused, whatever a transport forgot.
       if (keyRing !== undefined && (context.caller === undefined || context.caller.isRevoked)) throw unauthenticated()
+      if (context.caller !== undefined) refuseNested(operation, context.caller)
       return admission(context, operation)
     } catch (error) {
       return Promise.reject(error)
@@ -157,6 +159,17 @@ export function createFrontDoor(dependencies: FrontDoorDependencies): FrontDoor 
 
   function refusal(error: unknown, context?: GraphQLContext): ExecutionResult {
     return { errors: [toClientError(error, (bug) => onUnexpected(bug, context))] }
+  }
+}
+
+/**
+ * A field below the root is refused with the whole operation, before an auction was held and counted whose answer is lost.
+ * @throws GraphQLError FORBIDDEN
+ */
+function refuseNested({ nestedRules }: Operation, caller: Caller): void {
+  for (const [field, rule] of nestedRules) {
+    const refusal = standingRefusalOf(field, rule, caller)
+    if (refusal !== undefined) throw forbidden(refusal)
   }
 }
 

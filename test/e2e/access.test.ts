@@ -245,6 +245,26 @@ describe('with a key', () => {
     }
   })
 
+  it('should sell nothing where a field of the answer is not for the key', async () => {
+    const before = await requestsOf('supply1')
+    const field = '... on Auction { winner { ...Whole } }'
+    const sale = `${SALE.replace('__typename', field)} fragment Whole on Bidder { id all: supplies { totalCount } }`
+    for (let time = 0; time < 2; time++) {
+      const { status, text } = await post(sale, publisher)
+      expect([status, JSON.parse(text)]).toEqual([
+        403,
+        { errors: [{ message: expect.stringContaining('not use supplies'), extensions: { code: 'FORBIDDEN' } }] },
+      ])
+    }
+    await expect(overWebSocket(sale, { authorization: `Bearer ${publisher}` })).resolves.not.toHaveProperty('data')
+    expect(await requestsOf('supply1')).toBe(before)
+    expect((await post(sale, admin)).text).toContain('"totalCount"')
+    const other = `query Mine { stats(supplyIds: ["supply1"]) { supplyId } } query All { bidders { nodes { supplies { totalCount } } } }`
+    const body = JSON.stringify({ query: other, operationName: 'Mine' })
+    const mine = await send(app.graphql, { headers: { ...json, ...authorization(publisher) }, body })
+    expect(mine.text).toContain('supply1')
+  })
+
   it('should count a rate over everything that it asks for, before anything else is counted', async () => {
     const limited = await keys.add({ role: 'publisher', rate: { max: 3, windowMs: 60_000 } })
     await vi.waitFor(async () => expect((await post('{ __typename }', limited)).status).toBe(200), { timeout: 2000 })
