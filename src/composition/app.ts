@@ -164,7 +164,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       origins,
       hosts,
       connections,
-      refuseWithoutKey: createKeyCheck(keyRing),
+      refuseWithoutKey: createKeyCheck(keyRing, frontDoor.told),
       limits: config,
       loadShedding,
     })

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { GraphQLError } from 'graphql'
 import type { KeyRing } from '../access/key-ring.ts'
 import type { Role } from '../access/types.ts'
 import { forbidden, unauthenticated } from '../graphql/errors.ts'
@@ -12,8 +13,14 @@ import { resultMediaType } from './media-type.ts'
  */
 export type KeyCheck = (request: IncomingMessage, response: ServerResponse, role?: Role) => boolean
 
-/** @param keyRing undefined: everybody may call */
-export function createKeyCheck(keyRing: KeyRing | undefined): KeyCheck {
+/**
+ * @param keyRing undefined: everybody may call
+ * @param told called with the error of each refusal
+ */
+export function createKeyCheck(
+  keyRing: KeyRing | undefined,
+  told: (errors: readonly GraphQLError[]) => void,
+): KeyCheck {
   return (request, response, role) => {
     if (keyRing === undefined) return false
     const caller = keyRing.callerOf(request.headers.authorization)
@@ -24,6 +31,7 @@ export function createKeyCheck(keyRing: KeyRing | undefined): KeyCheck {
         : forbidden(`An API key of the role ${caller.role} may not see this: it takes one of the role ${role}.`)
     const mediaType = resultMediaType(request.headers.accept) ?? 'application/json'
     sendResult(response, { errors: [error] }, mediaType, () => {})
+    told([error])
     return true
   }
 }

@@ -4,7 +4,7 @@ import type { KeyRing } from '../access/key-ring.ts'
 import type { Asker, OnUnexpected } from '../asker.ts'
 import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
-import { operationUnknown, toClientError, tooManySubscriptions } from '../graphql/errors.ts'
+import { operationUnknown, toClientError, tooManySubscriptions, unauthenticated } from '../graphql/errors.ts'
 import type { ResultStream } from '../graphql/operations.ts'
 import type { FrontDoor } from './front-door.ts'
 import { formatError, formatResult } from './json-response.ts'
@@ -53,7 +53,10 @@ export function createWebSocketProtocol({
   const sharedJson = createSharedJson()
   const server = makeServer<Record<string, unknown>, ConnectionExtra>({
     onConnect: (connection) => {
-      if (keyRing !== undefined && !introduceCaller(keyRing, connection)) return false
+      if (keyRing !== undefined && !introduceCaller(keyRing, connection)) {
+        frontDoor.told([unauthenticated()])
+        return false
+      }
       connection.extra.connection = connection
       return true
     },

@@ -26,6 +26,7 @@ const CODES: readonly string[] = [
   'BAD_REQUEST',
   'BAD_USER_INPUT',
   'DATABASE_UNAVAILABLE',
+  'FORBIDDEN',
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
   'IDEMPOTENCY_KEY_REUSED',
@@ -43,6 +44,7 @@ const CODES: readonly string[] = [
   'STATS_UNAVAILABLE',
   'SUPPLY_NOT_FOUND',
   'TOO_MANY_SUBSCRIPTIONS',
+  'UNAUTHENTICATED',
 ]
 /** Codes are the service's own and few; what one of its libraries might make up without end is told together. */
 export const CODES_MAX = 50

@@ -141,6 +141,7 @@ describe('createErrorCounts', () => {
     expect(all).toHaveLength(CODES_MAX)
     expect(all.reduce((sum, [, errors]) => sum + errors, 0)).toBe(103)
     const counted = Object.fromEntries(all)
+    expect(counted).toMatchObject({ UNAUTHENTICATED: 0, FORBIDDEN: 0 })
     expect(counted).toMatchObject({ BAD_REQUEST: 1, OPERATION_RESOLUTION_FAILURE: 1, CODE_0: 1, RATE_LIMITED: 0 })
     expect(counted.other).toBeGreaterThan(50)
     expect(counted.CODE_99).toBeUndefined()
