@@ -2,6 +2,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { parse } from 'graphql'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { FIELD_RULES } from '../../src/access/rules.ts'
 import { compileExecution } from '../../src/graphql/compiled.ts'
 import { createOperations, type Variables } from '../../src/graphql/operations.ts'
 import { createSchema } from '../../src/graphql/schema/index.ts'
@@ -23,6 +24,14 @@ describe('an operation', () => {
     expect(prepare(text)).toBe(operation)
     expect(operations.find(text, null)).toBe(operation)
     expect(compileExecution).toHaveBeenCalledTimes(1)
+  })
+
+  it('should know the rules of the fields below its root, and not those of its neighbours', () => {
+    const text = `query Mine { bidders { ...Known } } query All { bidders { nodes { ...Whole } } }
+      fragment Known on BidderConnection { nodes { id } } fragment Whole on Bidder { all: supplies { totalCount } }`
+    const rulesOf = (name: string) => operations.prepare(parse(text), name)?.nestedRules
+    expect(rulesOf('Mine')).toEqual([])
+    expect(rulesOf('All')).toEqual([['supplies', FIELD_RULES['Bidder.supplies']]])
   })
 
   it('should read the default of a variable as it reads what a client sends', async () => {
