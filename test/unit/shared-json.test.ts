@@ -63,7 +63,7 @@ function protocolTelling(results: readonly unknown[]) {
 async function subscribe(protocol: ReturnType<typeof protocolTelling>, id: string): Promise<string[]> {
   const sent: string[] = []
   let take: (message: string) => Promise<void> = async () => {}
-  const extra = { origin: {}, subscriptions: new Set() } as unknown as ConnectionExtra
+  const extra = { origin: {}, subscriptions: new Set(), latest: new Map() } as unknown as ConnectionExtra
   const socket = {
     protocol: 'graphql-transport-ws',
     send: (message: string) => void sent.push(message),
