@@ -119,7 +119,7 @@ export async function createFuzzer(url: string): Promise<Fuzzer> {
           over === 'websocket' && !isSubscription
             ? await overSocket(request)
             : [await overHttp(over, request, isSubscription)]
-        acknowledged += heldIn(texts)
+        if (request.query.startsWith('mutation')) acknowledged += heldIn(texts)
       }
     } else if (fuzz.kind === 'http') {
       await answerTo(fuzz.request, false)

@@ -26,8 +26,10 @@ export function sendRequest(url: string, agent: Agent | false, request: FuzzRequ
   const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
     const hasBody = method !== 'GET' && method !== 'HEAD'
-    const length = hasBody && chunks === 0 ? { 'content-length': String(bytes.length) } : {}
-    const sent = httpRequest({ hostname, port, method, path, headers: { ...length, ...headers }, agent })
+    // Node says it by itself for the methods that usually have a body, and leaves those of others without an end.
+    const chunked = { 'transfer-encoding': 'chunked' }
+    const framing = !hasBody ? {} : chunks === 0 ? { 'content-length': String(bytes.length) } : chunked
+    const sent = httpRequest({ hostname, port, method, path, headers: { ...framing, ...headers }, agent })
     sent.once('error', reject)
     sent.setTimeout(ANSWER_TIMEOUT_MS, () => sent.destroy(new Error(`No answer within ${ANSWER_TIMEOUT_MS} ms`)))
     sent.once('response', (response) => {
