@@ -44,7 +44,7 @@ describe('load shedding', () => {
   })
 
   it('should refuse a part of what comes while the event loop is late all the time', () => {
-    beats(10, 200)
+    beats(60, 200)
     expect(shedding.state().admittedShare).toBeLessThan(0.2)
     const shed = Array.from({ length: 100 }, () => shedding.sheds()).filter(Boolean).length
     expect(shed).toBeGreaterThan(80)
