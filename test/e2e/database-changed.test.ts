@@ -31,7 +31,7 @@ describe.runIf(hasPostgres)('a database that is changed while the service runs',
     await loadCatalog({ prisma: owner.prisma, data, prune: true })
     await asOwner('CREATE ROLE app LOGIN', 'GRANT ALL ON ALL TABLES IN SCHEMA public TO app')
     const env = { PORT: '0', DATABASE_URL: server.url.replace('postgres@', 'app@'), AUCTION_LOG: 'off' }
-    app = await createApp(parseConfig({ ...env, SHUTDOWN_TIMEOUT_MS: '200' }), { log })
+    app = await createApp(parseConfig({ ...env, SHUTDOWN_TIMEOUT_MS: '200', MAX_EVENT_LOOP_DELAY_MS: '0' }), { log })
   })
   afterEach(() => {
     lines.length = 0

@@ -7,7 +7,8 @@ import { freePort } from './free-port.ts'
 /** The service as its users run it; test/support/build.ts builds it before the tests that start processes. */
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const READY_TIMEOUT_MS = 30_000
-const EXIT_TIMEOUT_MS = 20_000
+/** A command may have a lot to read, on a machine that does other things. */
+const COMMAND_TIMEOUT_MS = 60_000
 const POLL_MS = 20
 
 /** One line of an instance's log. */
@@ -123,7 +124,7 @@ export async function runAuctionCommand(args: readonly string[], env: InstanceEn
       output += part
     })
   }
-  const late = setTimeout(() => child.kill('SIGKILL'), EXIT_TIMEOUT_MS)
+  const late = setTimeout(() => child.kill('SIGKILL'), COMMAND_TIMEOUT_MS)
   const { code } = await untilExited(child)
   clearTimeout(late)
   if (code !== 0) throw new Error(`auction ${args.join(' ')} ended with ${code}:\n${output}`)

@@ -51,7 +51,7 @@ describe("the service's own overhead", () => {
       await ticks()
       vi.advanceTimersByTime(WINDOW_MS)
       expect(overhead.lastWindow().eventLoopDelayMs.max).toBeGreaterThan(40)
+      expect(overhead.lastWindow().eventLoopDelayMs.p50).toBeLessThan(10)
     })
-    expect(overhead.lastWindow().eventLoopDelayMs.p50).toBeLessThan(10)
   })
 })
