@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Config } from '../config.ts'
 import type { ClientAddresses } from './client-addresses.ts'
+import { destroyLater } from './destroy-later.ts'
 import { cutUnread } from './unread.ts'
 
 /** The connections to the HTTP server, WebSockets among them: how many there may be, in all and of one address. */
@@ -68,11 +69,8 @@ export function createConnections({ addresses, limits }: ConnectionsDependencies
       return
     }
     refused.set(socket, reason)
-    const timer = setTimeout(() => socket.destroy(), REFUSED_MS)
-    socket.once('close', () => {
-      clearTimeout(timer)
-      refused.delete(socket)
-    })
+    destroyLater(socket, REFUSED_MS)
+    socket.once('close', () => refused.delete(socket))
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Config } from '../config.ts'
+import { destroyLater } from './destroy-later.ts'
 import { sendError } from './json-response.ts'
 import type { Origins } from './origins.ts'
 import { createTurnQueue } from './turn-queue.ts'
@@ -55,8 +56,7 @@ export function createPipelining({ origins, limits }: PipeliningDependencies): P
     response.setHeader('Connection', 'close')
     const message = `A connection may have ${maxPipelinedRequests} requests unanswered behind the one that is being answered: wait for answers, or use several connections.`
     sendError(response, 429, 'TOO_MANY_PIPELINED_REQUESTS', message)
-    const timer = setTimeout(() => socket.destroy(), REFUSED_MS)
-    socket.once('close', () => clearTimeout(timer))
+    destroyLater(socket, REFUSED_MS)
   }
 }
 

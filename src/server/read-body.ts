@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { destroyLater } from './destroy-later.ts'
 import { writeError } from './json-response.ts'
 
 /**
@@ -48,9 +49,8 @@ export function readBody(
 function refuse(request: IncomingMessage, response: ServerResponse, maxBytes: number): void {
   response.setHeader('Connection', 'close')
   writeError(response, 413, 'PAYLOAD_TOO_LARGE', `A request's body may have ${maxBytes} bytes at most.`)
-  const timer = setTimeout(() => request.destroy(), DRAIN_MS)
+  destroyLater(request, DRAIN_MS)
   request.once('end', () => response.end())
-  request.once('close', () => clearTimeout(timer))
 }
 
 /** How long a refused body may go on before its connection is cut, in milliseconds. */
