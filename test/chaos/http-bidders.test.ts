@@ -145,7 +145,16 @@ async function untilAtRest(instance: Instance, all: readonly HttpBidder[]): Prom
 
 function openSockets({ pid }: Instance): number {
   const folder = `/proc/${pid}/fd`
-  return readdirSync(folder).filter((fd) => readlinkSync(join(folder, fd)).startsWith('socket:')).length
+  return readdirSync(folder).filter((fd) => isSocket(join(folder, fd))).length
+}
+
+function isSocket(fd: string): boolean {
+  try {
+    return readlinkSync(fd).startsWith('socket:')
+  } catch {
+    // Closed since the folder was read.
+    return false
+  }
 }
 
 /** When the log said it, from a time on, in milliseconds since 1970; NaN: not yet. */
