@@ -39,7 +39,10 @@ describe('many auctions at a time', () => {
   let app: TestApp
   beforeAll(async () => {
     // Latencies of 0 to 1.5 ms: some bidders time out.
-    app = await startApp({ catalog: SMALL_CATALOG, env: { SIMULATED_LATENCY_FACTOR: '1.5' } })
+    app = await startApp({
+      catalog: SMALL_CATALOG,
+      env: { SIMULATED_LATENCY_FACTOR: '1.5', NO_BID_PROBABILITY: '0.3' },
+    })
   })
   afterAll(() => app?.dispose())
 
@@ -67,7 +70,7 @@ describe('many auctions at a time', () => {
 describe('one auction', () => {
   let app: TestApp
   beforeAll(async () => {
-    app = await startApp({ catalog: SMALL_CATALOG, env: { NO_BID_PROBABILITY: '0' } })
+    app = await startApp({ catalog: SMALL_CATALOG })
   })
   afterAll(() => app?.dispose())
 

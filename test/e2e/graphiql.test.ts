@@ -9,7 +9,7 @@ describe.skipIf(!hasChromium)('GraphiQL', () => {
   let app: TestApp
   let browser: Browser
   beforeAll(async () => {
-    app = await startApp({ env: { NO_BID_PROBABILITY: '0', RATE_LIMIT_MAX: '100' } })
+    app = await startApp({ env: { RATE_LIMIT_MAX: '100' } })
     browser = await startChromium()
   })
   afterAll(async () => {

@@ -23,7 +23,7 @@ const NO_UUID_V7 = ['', 'news', '550e8400-e29b-41d4-a716-446655440000', "' OR tr
 
 let app: TestApp
 beforeAll(async () => {
-  app = await startApp({ catalog: SMALL_CATALOG, env: { NO_BID_PROBABILITY: '0' } })
+  app = await startApp({ catalog: SMALL_CATALOG })
   await logAuctions(app.services.prisma, AUCTIONS)
 })
 afterAll(() => app?.dispose())

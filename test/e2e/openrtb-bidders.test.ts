@@ -15,7 +15,7 @@ let isBroken = false
 const requests: OpenRtbBidRequest[] = []
 
 beforeAll(async () => {
-  app = await startApp({ env: { NO_BID_PROBABILITY: '0', RATE_LIMIT_MAX: '1000' } })
+  app = await startApp({ env: { RATE_LIMIT_MAX: '1000' } })
   disposer.add(() => app.dispose())
   const server = await startBidder((request, response) => {
     requests.push(request)

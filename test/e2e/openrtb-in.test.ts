@@ -21,7 +21,7 @@ const IMP = REQUEST.imp[0]
 describe('POST /openrtb2/auction', () => {
   let app: TestApp
   beforeAll(async () => {
-    app = await startApp({ catalog: SMALL_CATALOG, env: { NO_BID_PROBABILITY: '0' } })
+    app = await startApp({ catalog: SMALL_CATALOG })
   })
   afterAll(() => app?.dispose())
 

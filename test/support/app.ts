@@ -40,7 +40,7 @@ export const SMALL_CATALOG: TestCatalog = {
 }
 
 export interface TestAppOptions {
-  /** Environment variables over those of a quiet service whose bidders answer at once. */
+  /** Environment variables over those of a quiet service whose bidders all bid, and at once. */
   readonly env?: Readonly<Record<string, string>>
   /** What is sold, as a data file has it; the generated catalogue where it is not given. */
   readonly catalog?: { readonly [section in keyof TestCatalog]: object }
@@ -56,6 +56,8 @@ export async function startApp({ env = {}, catalog, log }: TestAppOptions = {}):
     DATA_DIR: join(folder, 'data'),
     LOG_LEVEL: 'silent',
     SIMULATED_LATENCY_FACTOR: '0',
+    // Bidders that abstain by chance would leave an auction unsold now and then.
+    NO_BID_PROBABILITY: '0',
     SHUTDOWN_TIMEOUT_MS: '200',
     // What a busy machine delays is not shed.
     MAX_EVENT_LOOP_DELAY_MS: '0',
