@@ -75,9 +75,11 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   ])
   const metricsForAdmins = metrics && forAdmins(metrics)
   if (metricsForAdmins) routes.set(METRICS_PATH, { GET: metricsForAdmins })
-  const pipelining = createPipelining({ origins, limits })
+  const pipelining = createPipelining(limits)
   const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
     identify(request)
+    // Before anything can refuse it: a page that may call is to read why it is refused.
+    origins.expose(request, response)
     pipelining(request, response, answer)
   })
   connections.bound(server)
@@ -93,15 +95,14 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     const refusal = connections.refusalOf(request.socket)
     if (refusal) response.setHeader('Connection', 'close')
     const isProbe = handle === live || handle === ready
-    if (refusal && !isProbe) sendTooManyConnections(request, response, refusal)
+    if (refusal && !isProbe) sendTooManyConnections(response, refusal)
     // What probes and collects metrics calls an instance by its address.
     else if (!hosts.isServed(request) && !isProbe && handle !== metricsForAdmins) {
       sendError(response, 421, MISDIRECTED_REQUEST, misdirected(request))
     } else handle(request, response)
   }
 
-  function sendTooManyConnections(request: IncomingMessage, response: ServerResponse, reason: string): void {
-    origins.expose(request, response)
+  function sendTooManyConnections(response: ServerResponse, reason: string): void {
     response.setHeader('Retry-After', RETRY_AFTER_S)
     sendError(response, 503, TOO_MANY_CONNECTIONS, reason)
   }
@@ -115,7 +116,6 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
 
   /** Parameters in the URL are left to Yoga. */
   function graphql(request: IncomingMessage, response: ServerResponse): void {
-    origins.expose(request, response)
     if (isShed(response)) return
     readBody(request, response, maxBodyBytes, (body) => {
       if (request.url !== GRAPHQL_PATH || !fastLane(request, response, body)) handOver(request, response, body)
@@ -123,7 +123,6 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   }
 
   function openRtbAuction(request: IncomingMessage, response: ServerResponse): void {
-    origins.expose(request, response)
     if (isShed(response)) return
     readBody(request, response, maxBodyBytes, (body) => auctionEndpoint(request, response, body))
   }
@@ -139,7 +138,6 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   }
 
   function graphqlPage(request: IncomingMessage, response: ServerResponse): void {
-    origins.expose(request, response)
     if (isShed(response)) return
     beginAnswer(request, response)
     if (graphiql?.(request, response)) return

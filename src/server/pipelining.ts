@@ -3,17 +3,11 @@ import type { Socket } from 'node:net'
 import type { Config } from '../config.ts'
 import { destroyLater } from './destroy-later.ts'
 import { sendError } from './json-response.ts'
-import type { Origins } from './origins.ts'
 import { createTurnQueue } from './turn-queue.ts'
 
 /** Has a request handled, now or later, or refuses it. */
 export type Pipelining = (request: IncomingMessage, response: ServerResponse, handle: Handler) => void
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
-export interface PipeliningDependencies {
-  readonly origins: Pick<Origins, 'expose'>
-  readonly limits: Pick<Config, 'maxPipelinedRequests'>
-}
 
 /**
  * What is done with requests that a client sends before it has the answers to earlier ones of the same connection. Node
@@ -21,8 +15,7 @@ export interface PipeliningDependencies {
  * each takes a turn of the event loop of its own, and a connection may have `maxPipelinedRequests` unanswered: the next is told so,
  * and is the connection's last.
  */
-export function createPipelining({ origins, limits }: PipeliningDependencies): Pipelining {
-  const { maxPipelinedRequests } = limits
+export function createPipelining({ maxPipelinedRequests }: Pick<Config, 'maxPipelinedRequests'>): Pipelining {
   const queue = createTurnQueue()
   const connections = new WeakMap<Socket, { unanswered: number; isRefused: boolean }>()
 
@@ -39,7 +32,6 @@ export function createPipelining({ origins, limits }: PipeliningDependencies): P
     if (connection.isRefused) return
     if (connection.unanswered >= maxPipelinedRequests) {
       connection.isRefused = true
-      origins.expose(request, response)
       refuse(socket, response)
       return
     }

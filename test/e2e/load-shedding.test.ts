@@ -19,7 +19,8 @@ const RUN = `mutation($ip: IPAddress!, $tmax: Int!, $idempotencyKey: String) {
 }`
 const TYPENAME = '{ __typename }'
 const STATS = 'subscription { statsUpdated(supplyIds: ["supply1"]) { totalRequests } }'
-const JSON_HEADERS = { 'content-type': 'application/json' }
+const PAGE = 'https://ads.example'
+const JSON_HEADERS = { 'content-type': 'application/json', origin: PAGE }
 const SHED = {
   message: 'The service has more requests than it can answer in time: try again in 1000 ms.',
   extensions: { code: 'OVERLOADED', retryAfterMs: 1000 },
@@ -28,7 +29,12 @@ const SHED = {
 let app: TestApp
 beforeAll(async () => {
   // No bidder answers in time, and one auction at a time, with a request for its answer, is all that may be under way.
-  const env = { MAX_AUCTIONS_IN_FLIGHT: '2', SIMULATED_LATENCY_FACTOR: '100', SIMULATION_SEED: '1' }
+  const env = {
+    MAX_AUCTIONS_IN_FLIGHT: '2',
+    SIMULATED_LATENCY_FACTOR: '100',
+    SIMULATION_SEED: '1',
+    CORS_ORIGINS: PAGE,
+  }
   app = await startApp({ catalog: SMALL_CATALOG, env })
 })
 afterAll(() => app?.dispose())
@@ -54,22 +60,30 @@ it('should refuse at once, over every transport, what is one too many, and answe
   const body = JSON.stringify({ query: TYPENAME })
   const overHttp = [
     await send(app.graphql, { headers: JSON_HEADERS, body }),
-    await send(`${app.graphql}?query={__typename}`, { method: 'GET', headers: { accept: 'application/json' } }),
-    await send(app.graphql, { method: 'GET', headers: { accept: 'text/html' } }),
+    await send(`${app.graphql}?query={__typename}`, {
+      method: 'GET',
+      headers: { accept: 'application/json', origin: PAGE },
+    }),
+    await send(app.graphql, { method: 'GET', headers: { accept: 'text/html', origin: PAGE } }),
     await send(app.graphql, { headers: { ...JSON_HEADERS, accept: 'text/event-stream' }, body }),
     await send(`${app.url}/openrtb2/auction`, { headers: JSON_HEADERS, body: '{}' }),
+    await send(app.graphql, { method: 'PUT', headers: JSON_HEADERS, body }),
   ]
   for (const { status, headers, text } of overHttp) {
     expect(status).toBe(503)
-    expect(headers).toMatchObject({ 'retry-after': '1', 'content-type': 'application/json; charset=utf-8' })
+    expect(headers).toMatchObject({
+      'retry-after': '1',
+      'content-type': 'application/json; charset=utf-8',
+      'access-control-allow-origin': PAGE,
+    })
     expect(JSON.parse(text)).toEqual({ errors: [SHED] })
   }
   expect(await executeOverWebSocket(client, { query: TYPENAME })).toEqual({ errors: [SHED] })
   expect(await firstOf(client.iterate({ query: STATS }) as AsyncIterable<GraphQLResult>)).toEqual({ errors: [SHED] })
   expect((await fetch(`${app.url}/livez`)).status).toBe(200)
-  expect(await load()).toMatchObject({ shed: 7, auctionsInFlight: 2 })
+  expect(await load()).toMatchObject({ shed: 8, auctionsInFlight: 2 })
   const metrics = await scrape(app.metricsUrl ?? '')
-  expect(metrics.get('auction_requests_shed_total')).toBe(7)
+  expect(metrics.get('auction_requests_shed_total')).toBe(8)
   expect(metrics.get('auction_in_flight')).toBe(2)
 
   const noBids = { runAuction: { __typename: 'NoBidsError' } }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
-import { send } from '../support/graphql.ts'
+import { type HttpRequest, send } from '../support/graphql.ts'
 
 const QUERY = '{ supply(id: "supply1") { id } }'
 const FORM = 'application/x-www-form-urlencoded'
@@ -72,6 +72,29 @@ describe('pages of other origins', () => {
     }
     expect((await post(listing, FOREIGN)).headers).not.toHaveProperty('access-control-allow-origin')
     expect((await post(closed, FOREIGN)).headers).not.toHaveProperty('access-control-allow-origin')
+  })
+
+  it('should tell a listed page so whatever refuses it, for it to read why', async () => {
+    const form = `query=${encodeURIComponent(QUERY)}`
+    const refusals: [number, string, HttpRequest][] = [
+      [404, '/nothing', { method: 'GET' }],
+      [404, '/openrtb2/auction', { method: 'PUT', body: '{}' }],
+      [405, '/graphql', { method: 'PUT', body: form, headers: { 'content-type': FORM } }],
+      [405, '/graphql', { method: 'DELETE' }],
+      [421, '/graphql', { body: '{}', headers: { host: 'elsewhere.example' } }],
+    ]
+    for (const [status, path, { headers, ...request }] of refusals) {
+      const answer = await send(listing.url + path, { ...request, headers: { ...headers, origin: LISTED } })
+      expect([path, answer.status, answer.headers]).toEqual([
+        path,
+        status,
+        expect.objectContaining({
+          'access-control-allow-origin': LISTED,
+          'access-control-expose-headers': 'Retry-After, RateLimit, RateLimit-Policy, X-Request-Id',
+          vary: 'Origin',
+        }),
+      ])
+    }
   })
 
   it('should tell a browser that asks what a listed page may send, and others nothing', async () => {
