@@ -142,7 +142,7 @@ function createCaller(key: ApiKey, rates: KeyRates): HeldCaller {
       else listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    take: () => rate && rates.take(id, rate),
+    rate: rate && { policy: rate, take: () => rates.take(id, rate) },
     revoke() {
       isRevoked = true
       for (const listener of listeners) listener()

@@ -30,8 +30,15 @@ export interface Caller {
   readonly isRevoked: boolean
   /** Calls `listener` when that happens. Returns the function that forgets it. */
   onRevoked(listener: () => void): () => void
-  /** Asks for one thing of the key's rate and counts it; undefined where it has none. */
-  take(): RateLimitDecision | Promise<RateLimitDecision> | undefined
+  /** Undefined where the key has no limit of its own. */
+  readonly rate: CallerRate | undefined
+}
+
+/** How much a key may ask for, over all instances. */
+export interface CallerRate {
+  readonly policy: RateLimitPolicy
+  /** Asks for one thing and, where it is allowed, counts it. */
+  take(): RateLimitDecision | Promise<RateLimitDecision>
 }
 
 /** Something about keys that a person can put right; the message says how. */

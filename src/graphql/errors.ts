@@ -10,10 +10,12 @@ import { StatsUnavailableError } from '../stats/types.ts'
 /** What an error says to an HTTP server, under `extensions.http`; callers do not see it. */
 export interface ErrorHttp {
   readonly status?: number
-  readonly headers?: Record<string, string>
+  readonly headers?: Headers
   /** The status is the GraphQL-over-HTTP specification's, which keeps 200 for application/json. */
   readonly spec?: boolean
 }
+
+type Headers = Record<string, string>
 
 /** Input that is not allowed; the message names what is. Its status is that of a variable which its type refuses. */
 export function badUserInput(message: string): GraphQLError {
@@ -46,18 +48,23 @@ export function operationUnknown(): GraphQLError {
  * More requests than the rate limit allows. Answered with HTTP status 429, `Retry-After`, and what
  * draft-ietf-httpapi-ratelimit-headers says of a limit: its quota in a window, and when something of that is there again.
  */
-export function rateLimited(retryAfterMs: number, { max, windowMs }: RateLimitPolicy): GraphQLError {
+export function rateLimited(retryAfterMs: number, policy: RateLimitPolicy): GraphQLError {
   const message = `Too many requests from this address: try again in ${retryAfterMs} ms.`
-  return refusedFor(retryAfterMs, 429, 'RATE_LIMITED', message, {
-    'RateLimit-Policy': `"address";q=${max};w=${wholeSeconds(windowMs)}`,
-    RateLimit: `"address";r=0;t=${wholeSeconds(retryAfterMs)}`,
-  })
+  return refusedFor(retryAfterMs, 429, 'RATE_LIMITED', message, usedUp('address', retryAfterMs, policy))
 }
 
-/** More than an API key's own rate allows. */
-export function keyRateLimited(retryAfterMs: number): GraphQLError {
+/** More than an API key's own rate allows; answered as the rate limit is. */
+export function keyRateLimited(retryAfterMs: number, policy: RateLimitPolicy): GraphQLError {
   const message = `Too many requests with this API key: try again in ${retryAfterMs} ms, or have its rate raised.`
-  return refusedFor(retryAfterMs, 429, 'RATE_LIMITED', message)
+  return refusedFor(retryAfterMs, 429, 'RATE_LIMITED', message, usedUp('key', retryAfterMs, policy))
+}
+
+/** @param what whose limit it is */
+function usedUp(what: 'address' | 'key', retryAfterMs: number, { max, windowMs }: RateLimitPolicy): Headers {
+  return {
+    'RateLimit-Policy': `"${what}";q=${max};w=${wholeSeconds(windowMs)}`,
+    RateLimit: `"${what}";r=0;t=${wholeSeconds(retryAfterMs)}`,
+  }
 }
 
 /** Somebody who brought no API key that holds, where one is needed. */
@@ -106,7 +113,7 @@ function refusedFor(
   status: number,
   code: string,
   message: string,
-  moreHeaders?: ErrorHttp['headers'],
+  moreHeaders?: Headers,
 ): GraphQLError {
   const http = { status, headers: { 'Retry-After': wholeSeconds(retryAfterMs), ...moreHeaders } }
   return new GraphQLError(message, { extensions: { code, retryAfterMs, http } })

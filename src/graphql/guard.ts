@@ -44,13 +44,13 @@ function guarded(name: string, rule: FieldRule, isRoot: boolean, resolve: Resolv
     if (caller === undefined) return resolve(parent, args, context, info)
     const refusal = refusalOf(name, rule, caller, args)
     if (refusal !== undefined) throw forbidden(refusal)
-    const decision = isRoot ? caller.take() : undefined
-    if (decision instanceof Promise) return decision.then(go)
-    return decision === undefined ? resolve(parent, args, context, info) : go(decision)
-
-    function go(decided: RateLimitDecision): unknown {
-      if (!decided.isAllowed) throw keyRateLimited(decided.retryAfterMs)
+    const { rate } = caller
+    if (rate === undefined || !isRoot) return resolve(parent, args, context, info)
+    const go = (decided: RateLimitDecision): unknown => {
+      if (!decided.isAllowed) throw keyRateLimited(decided.retryAfterMs, rate.policy)
       return resolve(parent, args, context, info)
     }
+    const decision = rate.take()
+    return decision instanceof Promise ? decision.then(go) : go(decision)
   }
 }

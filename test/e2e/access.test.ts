@@ -286,8 +286,12 @@ describe('with a key', () => {
     expect([some.status, none.status]).toEqual([200, 429])
     expect(some.text).toMatch(/"code":"RATE_LIMITED","retryAfterMs":\d+.*"Auction"/)
     expect(none.text).toContain('with this API key')
-    expect(Number(none.headers['retry-after'])).toBeGreaterThan(0)
     const overOpenRtb = await runOpenRtb(['supply3'], limited)
+    for (const { headers } of [none, overOpenRtb]) {
+      const seconds = headers['retry-after']
+      expect(Number(seconds)).toBeGreaterThan(0)
+      expect(headers).toMatchObject({ ratelimit: `"key";r=0;t=${seconds}`, 'ratelimit-policy': '"key";q=3;w=60' })
+    }
     expect([overOpenRtb.status, overOpenRtb.text]).toEqual([429, expect.stringContaining('with this API key')])
     expect(await requestsOf('supply3')).toBe(before + 3)
   })

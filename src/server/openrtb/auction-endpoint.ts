@@ -86,8 +86,11 @@ export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies)
 
   /** Each impression is one thing that a key asks for. */
   async function sell(request: AuctionRequest, caller: Caller | undefined): Promise<SaleResult> {
-    const decision = await caller?.take()
-    if (decision?.isAllowed === false) return { type: 'KEY_RATE_LIMITED', retryAfterMs: decision.retryAfterMs }
+    if (caller?.rate) {
+      const { policy, take } = caller.rate
+      const decision = await take()
+      if (!decision.isAllowed) return { type: 'KEY_RATE_LIMITED', retryAfterMs: decision.retryAfterMs, policy }
+    }
     return auctioneer.run(request)
   }
 }
@@ -96,7 +99,13 @@ const VERSION = '2.6'
 /** What this is called where a key may not use it. */
 const WHAT = 'auctions over OpenRTB'
 
-type SaleResult = AuctionResult | { readonly type: 'KEY_RATE_LIMITED'; readonly retryAfterMs: number }
+type SaleResult = AuctionResult | KeyRateLimited
+
+interface KeyRateLimited {
+  readonly type: 'KEY_RATE_LIMITED'
+  readonly retryAfterMs: number
+  readonly policy: RateLimitPolicy
+}
 
 /** @throws GraphQLError FORBIDDEN */
 function checkSupply(caller: Caller, supplyId: string): void {
@@ -119,9 +128,10 @@ function answer(
   if (bids) sendJson(response, 200, bids)
   else if (limited.length === results.length) {
     const [first] = limited.sort((a, b) => a.retryAfterMs - b.retryAfterMs)
-    const { type, retryAfterMs = 0 } = first ?? {}
     const error =
-      type === 'KEY_RATE_LIMITED' ? keyRateLimited(retryAfterMs) : rateLimited(retryAfterMs, rateLimitPolicy)
+      first?.type === 'KEY_RATE_LIMITED'
+        ? keyRateLimited(first.retryAfterMs, first.policy)
+        : rateLimited(first?.retryAfterMs ?? 0, rateLimitPolicy)
     sendResult(response, { errors: [error] }, 'application/json', onUnexpected)
   } else response.writeHead(204, { [REQUEST_ID_HEADER]: requestIdOf(response.req) }).end()
 }
