@@ -127,7 +127,7 @@ function wholeSeconds(ms: number): string {
 /** A subscription beyond those that one connection may have. */
 export function tooManySubscriptions(max: number): GraphQLError {
   return new GraphQLError(
-    `A connection may have ${max} subscriptions at most: complete one, or name several supplies in one.`,
+    `A connection may have ${max} subscriptions at most: complete one, name several supplies in one, or set MAX_SUBSCRIPTIONS_PER_CONNECTION higher.`,
     { extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } },
   )
 }

@@ -138,10 +138,10 @@ function refusalOf(
     return `This operation comes back to ${returnsTo}, from which it came: ask for those in an operation of their own.`
   }
   if (rows > maxQueryRows) {
-    return `This operation may return ${shown(rows)} rows of at most ${maxQueryRows}: select smaller pages, or fewer of them.`
+    return `This operation may return ${shown(rows)} rows of at most ${maxQueryRows}: select smaller pages, or fewer of them, or set MAX_QUERY_ROWS higher.`
   }
   if (values > maxQueryValues) {
-    return `This operation may return ${shown(values)} values of at most ${maxQueryValues}: select fewer fields, or smaller pages.`
+    return `This operation may return ${shown(values)} values of at most ${maxQueryValues}: select fewer fields, or smaller pages, or set MAX_QUERY_VALUES higher.`
   }
   return undefined
 }

@@ -46,7 +46,7 @@ export function createPipelining({ maxPipelinedRequests }: Pick<Config, 'maxPipe
 
   function refuse(socket: Socket, response: ServerResponse): void {
     response.setHeader('Connection', 'close')
-    const message = `A connection may have ${maxPipelinedRequests} requests unanswered behind the one that is being answered: wait for answers, or use several connections.`
+    const message = `A connection may have ${maxPipelinedRequests} requests unanswered behind the one that is being answered: wait for answers, use several connections, or set MAX_PIPELINED_REQUESTS higher.`
     sendError(response, 429, 'TOO_MANY_PIPELINED_REQUESTS', message)
     destroyLater(socket, REFUSED_MS)
   }

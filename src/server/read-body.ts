@@ -48,7 +48,8 @@ export function readBody(
  */
 function refuse(request: IncomingMessage, response: ServerResponse, maxBytes: number): void {
   response.setHeader('Connection', 'close')
-  writeError(response, 413, 'PAYLOAD_TOO_LARGE', `A request's body may have ${maxBytes} bytes at most.`)
+  const message = `A request's body may have ${maxBytes} bytes at most: send less at a time, or set MAX_BODY_BYTES higher.`
+  writeError(response, 413, 'PAYLOAD_TOO_LARGE', message)
   destroyLater(request, DRAIN_MS)
   request.once('end', () => response.end())
 }

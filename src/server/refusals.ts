@@ -32,7 +32,9 @@ export function useCodedRefusals(limits: RefusalLimits): Plugin {
       } else if (requestParser) {
         setRequestParser(async (given) => {
           try {
-            return await requestParser(given)
+            const params = await requestParser(given)
+            if (Array.isArray(params)) throw badRequest(NO_BATCHES)
+            return params
           } catch (error) {
             throw error instanceof SyntaxError ? badRequest(`A parameter is not JSON: ${error.message}.`) : error
           }
@@ -65,11 +67,16 @@ export function useCodedRefusals(limits: RefusalLimits): Plugin {
   }
 }
 
-/** The error of a query that is over a limit, instead of the one that a limiting plugin has made. */
-export function refuseQuery(_context: unknown, { message }: GraphQLError): never {
-  throw new GraphQLError(message.replace(/^Syntax Error: /, ''), {
-    extensions: { code: 'GRAPHQL_VALIDATION_FAILED', http: { spec: true, status: 400 } },
-  })
+/**
+ * Makes the error of a query that is over a limit, instead of the one that a limiting plugin has made.
+ * @param remedy what its sender may do, and which variable is the limit
+ */
+export function refuseQuery(remedy: string): (context: unknown, error: GraphQLError) => never {
+  return (_context, { message }) => {
+    throw new GraphQLError(`${message.replace(/^Syntax Error: /, '').replace(/\.$/, '')}: ${remedy}.`, {
+      extensions: { code: 'GRAPHQL_VALIDATION_FAILED', http: { spec: true, status: 400 } },
+    })
+  }
 }
 
 /** Values by a name that is __proto__ get lost in plain objects, which executors keep them in. */
@@ -105,6 +112,8 @@ function refuse({ Response }: ResponseMaker, status: keyof typeof REFUSALS): Res
   })
 }
 
+const NO_BATCHES =
+  'A request has one operation, not a list of them: send each on its own, or select all that is wanted in one document.'
 const REFUSALS = {
   406: {
     code: 'NOT_ACCEPTABLE',

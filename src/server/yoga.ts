@@ -60,10 +60,17 @@ export function createYogaServer({ schema, frontDoor, limits, log, onUnexpected 
         n: limits.maxQueryDepth,
         ignoreIntrospection: true,
         flattenFragments: true,
-        onReject: [refuseQuery],
+        onReject: [refuseQuery('nest less, or set MAX_QUERY_DEPTH higher')],
       }),
-      maxAliasesPlugin({ n: limits.maxQueryAliases, allowList: [], onReject: [refuseQuery] }),
-      maxTokensPlugin({ n: limits.maxQueryTokens, onReject: [refuseQuery] }),
+      maxAliasesPlugin({
+        n: limits.maxQueryAliases,
+        allowList: [],
+        onReject: [refuseQuery('send several documents, or set MAX_QUERY_ALIASES higher')],
+      }),
+      maxTokensPlugin({
+        n: limits.maxQueryTokens,
+        onReject: [refuseQuery('send several documents, or set MAX_QUERY_TOKENS higher')],
+      }),
     ],
   })
 }

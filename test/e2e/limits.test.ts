@@ -52,10 +52,19 @@ describe('limits that are set', () => {
       const overHttp = JSON.parse((await post(JSON.stringify({ query: beyond }))).text)
       expect(overHttp.errors[0].extensions.code).toBe('GRAPHQL_VALIDATION_FAILED')
       expect(overHttp.errors[0].message.toLowerCase()).toContain(name.replace(/es$|s$/, ''))
+      expect(overHttp.errors[0].message).toContain(`, or set MAX_QUERY_${name.toUpperCase()} higher.`)
       expect((await executeOverWebSocket(webSocket, { query: beyond })).errors).toEqual(overHttp.errors)
     } finally {
       await webSocket.dispose()
     }
+  })
+
+  it('should run no batches, and say what to send instead', async () => {
+    const { status, text } = await post(JSON.stringify([{ query: '{ __typename }' }]))
+    expect([status, JSON.parse(text).errors[0]]).toEqual([
+      400,
+      { message: expect.stringContaining('send each on its own'), extensions: { code: 'BAD_REQUEST' } },
+    ])
   })
 
   it('should bound bodies of GraphQL and OpenRTB, and messages', async () => {
@@ -65,7 +74,10 @@ describe('limits that are set', () => {
       const { status, text } = await post(bodyOf(MAX_BODY_BYTES + 1), path)
       expect([status, JSON.parse(text).errors[0]]).toEqual([
         413,
-        { message: "A request's body may have 2000 bytes at most.", extensions: { code: 'PAYLOAD_TOO_LARGE' } },
+        {
+          message: "A request's body may have 2000 bytes at most: send less at a time, or set MAX_BODY_BYTES higher.",
+          extensions: { code: 'PAYLOAD_TOO_LARGE' },
+        },
       ])
     }
     const socket = await openRawWebSocket(app.graphql)
