@@ -158,7 +158,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       yoga,
       fastLane: createFastLane({ frontDoor, onUnexpected }),
       graphiql: hasGraphiQL(config) ? createGraphiQL({ ...services, isOpen: keyRing === undefined }) : undefined,
-      auctionEndpoint: createAuctionEndpoint({ ...services, keyRing, overhead, onUnexpected }),
+      auctionEndpoint: createAuctionEndpoint({ ...services, keyRing, overhead, told: frontDoor.told, onUnexpected }),
       health,
       metrics: config.metricsPort === undefined ? metricsEndpoint : undefined,
       origins,

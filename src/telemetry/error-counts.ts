@@ -45,6 +45,7 @@ const CODES: readonly string[] = [
   'SUPPLY_NOT_FOUND',
   'TOO_MANY_SUBSCRIPTIONS',
   'UNAUTHENTICATED',
+  'UNSUPPORTED_MEDIA_TYPE',
 ]
 /** Codes are the service's own and few; what one of its libraries might make up without end is told together. */
 export const CODES_MAX = 50

@@ -32,7 +32,7 @@ export function serviceFamilies(sources: ServiceSources): Family[] {
       'For how long live statistics have been held back, so that auctions have their share of the event loop.',
       () => feed.heldBackMs() * MS_IN_SECONDS,
     ),
-    counter('auction_graphql_errors_total', 'Errors that callers of GraphQL were told, by code.', () =>
+    counter('auction_graphql_errors_total', 'Errors that callers of GraphQL and OpenRTB were told, by code.', () =>
       [...counts.errors.all()].map(([code, errors]) => [{ code }, errors]),
     ),
     gauge('auction_http_connections', 'Open connections, WebSockets among them.', httpConnections),

@@ -142,7 +142,14 @@ describe('without a key that holds', () => {
     for (const query of [QUERY, `${QUERY} # ${Math.random()}`, '{ secret']) await post(query)
     await expect(overWebSocket(QUERY, {})).rejects.toBeDefined()
     await metrics(analyst)
-    expect(await told()).toEqual([Number(forbidden) + 1, Number(unauthenticated) + 4])
+    await runOpenRtb(['supply1'])
+    for (const [supplyId, token] of [
+      ['supply1', analyst],
+      ['supply2', publisher],
+    ] as const) {
+      await runOpenRtb([supplyId], token)
+    }
+    expect(await told()).toEqual([Number(forbidden) + 3, Number(unauthenticated) + 5])
   })
 
   async function told(): Promise<number[]> {

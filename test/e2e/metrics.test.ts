@@ -137,8 +137,10 @@ describe('/metrics', () => {
         await executeOverWebSocket(webSocket, body)
       }
       await send(`${app.graphql}?query=${encodeURIComponent(unknown.query)}`, { method: 'GET' })
+      await send(`${app.url}/openrtb2/auction`, { headers: json, body: '{}' })
     }, 'auction_graphql_errors_total')
     expect(added).toEqual({
+      'code="BAD_USER_INPUT"': 1,
       'code="GRAPHQL_PARSE_FAILED"': 2,
       'code="GRAPHQL_VALIDATION_FAILED"': 2,
       'code="SUPPLY_NOT_FOUND"': 5,

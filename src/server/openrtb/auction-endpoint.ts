@@ -10,7 +10,7 @@ import type { AuctionRequest, AuctionResult } from '../../auction/types.ts'
 import type { Catalog } from '../../catalog/types.ts'
 import { forbidden, keyRateLimited, rateLimited, unauthenticated } from '../../graphql/errors.ts'
 import type { RateLimitPolicy } from '../../rate-limit/types.ts'
-import { sendError, sendJson, sendResult } from '../json-response.ts'
+import { sendJson, sendResult } from '../json-response.ts'
 import { isJsonContent } from '../media-type.ts'
 import type { OwnOverhead } from '../own-overhead.ts'
 import { BidRequestError } from './checks.ts'
@@ -29,6 +29,8 @@ export interface AuctionEndpointDependencies {
   readonly keyRing: KeyRing | undefined
   readonly overhead: Pick<OwnOverhead, 'answered'>
   readonly rateLimitPolicy: RateLimitPolicy
+  /** Called with each error that a caller is told. */
+  readonly told: (errors: readonly GraphQLError[]) => void
   /** Called with each error that is a bug. */
   readonly onUnexpected: OnUnexpected
 }
@@ -39,7 +41,7 @@ export interface AuctionEndpointDependencies {
  * not sell it, and 429 where the limits let none of them pass.
  */
 export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies): AuctionEndpoint {
-  const { auctioneer, catalog, keyRing, overhead, onUnexpected } = dependencies
+  const { auctioneer, catalog, keyRing, overhead, rateLimitPolicy, told, onUnexpected } = dependencies
   return (request, response, body) => {
     const receivedAt = performance.now()
     response.setHeader('x-openrtb-version', VERSION)
@@ -48,8 +50,7 @@ export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies)
     const refusal = caller && roleRefusalOf(WHAT, SELLING, caller)
     if (refusal !== undefined) return refuse(response, forbidden(refusal))
     if (!isJsonContent(request.headers['content-type'])) {
-      sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Content-Type must be application/json.')
-      return
+      return refuse(response, coded(415, 'UNSUPPORTED_MEDIA_TYPE', 'Content-Type must be application/json.'))
     }
     let wanted: AuctionsWanted
     try {
@@ -57,14 +58,14 @@ export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies)
     } catch (error) {
       if (error instanceof GraphQLError) return refuse(response, error)
       if (!(error instanceof BidRequestError)) throw error
-      sendError(response, 400, 'BAD_USER_INPUT', error.message)
-      return
+      return refuse(response, coded(400, 'BAD_USER_INPUT', error.message))
     }
     void hold(wanted, caller, { origin: { request } }, response, receivedAt)
   }
 
   function refuse(response: ServerResponse, error: GraphQLError): void {
     sendResult(response, { errors: [error] }, 'application/json', onUnexpected)
+    told([error])
   }
 
   async function hold(
@@ -76,12 +77,30 @@ export function createAuctionEndpoint(dependencies: AuctionEndpointDependencies)
   ): Promise<void> {
     try {
       const results = await Promise.all(wanted.auctions.map(({ request }) => sell({ ...request, asker }, caller)))
-      answer(wanted, results, response, dependencies)
+      answer(wanted, results, response)
       overhead.answered({ receivedAt, biddersMs: biddersMsOf(results) })
     } catch (error) {
       onUnexpected(error, asker)
-      sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
+      refuse(response, coded(500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.'))
     }
+  }
+
+  function answer(wanted: AuctionsWanted, results: readonly SaleResult[], response: ServerResponse): void {
+    const held = results.flatMap((result, index) => {
+      const impId = wanted.auctions[index]?.impId
+      return result.type === 'HELD' && impId !== undefined ? [{ impId, auction: result.auction }] : []
+    })
+    const bids = bidResponse(wanted.id, held)
+    const limited = results.filter((result) => result.type === 'RATE_LIMITED' || result.type === 'KEY_RATE_LIMITED')
+    if (bids) sendJson(response, 200, bids)
+    else if (limited.length === results.length) {
+      const [first] = limited.sort((a, b) => a.retryAfterMs - b.retryAfterMs)
+      const error =
+        first?.type === 'KEY_RATE_LIMITED'
+          ? keyRateLimited(first.retryAfterMs, first.policy)
+          : rateLimited(first?.retryAfterMs ?? 0, rateLimitPolicy)
+      refuse(response, error)
+    } else response.writeHead(204, { [REQUEST_ID_HEADER]: requestIdOf(response.req) }).end()
   }
 
   /** Each impression is one thing that a key asks for. */
@@ -113,27 +132,8 @@ function checkSupply(caller: Caller, supplyId: string): void {
   if (refusal !== undefined) throw forbidden(refusal)
 }
 
-function answer(
-  wanted: AuctionsWanted,
-  results: readonly SaleResult[],
-  response: ServerResponse,
-  { rateLimitPolicy, onUnexpected }: Pick<AuctionEndpointDependencies, 'rateLimitPolicy' | 'onUnexpected'>,
-): void {
-  const held = results.flatMap((result, index) => {
-    const impId = wanted.auctions[index]?.impId
-    return result.type === 'HELD' && impId !== undefined ? [{ impId, auction: result.auction }] : []
-  })
-  const bids = bidResponse(wanted.id, held)
-  const limited = results.filter((result) => result.type === 'RATE_LIMITED' || result.type === 'KEY_RATE_LIMITED')
-  if (bids) sendJson(response, 200, bids)
-  else if (limited.length === results.length) {
-    const [first] = limited.sort((a, b) => a.retryAfterMs - b.retryAfterMs)
-    const error =
-      first?.type === 'KEY_RATE_LIMITED'
-        ? keyRateLimited(first.retryAfterMs, first.policy)
-        : rateLimited(first?.retryAfterMs ?? 0, rateLimitPolicy)
-    sendResult(response, { errors: [error] }, 'application/json', onUnexpected)
-  } else response.writeHead(204, { [REQUEST_ID_HEADER]: requestIdOf(response.req) }).end()
+function coded(status: number, code: string, message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status } } })
 }
 
 /** Undefined where no auction was held. */
