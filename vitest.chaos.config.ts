@@ -3,8 +3,8 @@ import config from './vitest.config.ts'
 
 /** What is right or wrong whatever else the machine does. */
 const WITHOUT_FIGURES = ['test/chaos/archive.test.ts', 'test/chaos/auction-log.test.ts']
-const { resolve = {} } = config
-const TIMEOUTS = { testTimeout: 240_000, hookTimeout: 60_000 }
+const { resolve = {}, test: { setupFiles = [], expect = {}, hookTimeout = 0 } = {} } = config
+const COMMON = { setupFiles, expect, hookTimeout, testTimeout: 240_000 }
 
 /**
  * Tests that take minutes: `npm run test:chaos`. Those that measure run one after the other, for they need the machine
@@ -18,7 +18,7 @@ export default defineConfig({
       {
         resolve,
         test: {
-          ...TIMEOUTS,
+          ...COMMON,
           name: 'side by side',
           include: WITHOUT_FIGURES,
           maxWorkers: 2,
@@ -28,7 +28,7 @@ export default defineConfig({
       {
         resolve,
         test: {
-          ...TIMEOUTS,
+          ...COMMON,
           name: 'one by one',
           include: ['test/chaos/**/*.test.ts'],
           exclude: WITHOUT_FIGURES,

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { PATIENCE_MS } from './test/support/patience.ts'
 
 export default defineConfig({
   // Vite would take the file that graphql names for bundlers, a second copy beside the one that other packages get.
@@ -8,7 +9,10 @@ export default defineConfig({
     include: ['test/{unit,integration,e2e}/**/*.test.ts'],
     // One less than there are processors by default: one of two, though most files wait for processes that they started.
     maxWorkers: '100%',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    setupFiles: ['test/support/wait-patiently.ts'],
+    expect: { poll: { timeout: PATIENCE_MS } },
+    // What hangs is ended, and what is slow on a machine that does other things is not.
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
   },
 })

@@ -98,9 +98,8 @@ describe.skipIf(!(hasPostgres && hasRedis))('the auction log of two instances an
     }
     while (performance.now() < endsAt) await load.more(100)
     await postgres.start()
-    await vi.waitFor(
-      async () => expect((await instances[0]?.readiness())?.dependencies.auctionLog).toMatchObject({ status: 'up' }),
-      { timeout: 20_000 },
+    await vi.waitFor(async () =>
+      expect((await instances[0]?.readiness())?.dependencies.auctionLog).toMatchObject({ status: 'up' }),
     )
     await expectAgreement(env, instances, load)
   })

@@ -149,7 +149,7 @@ async function untilAtRest(instance: Instance): Promise<void> {
         liveStatistics: { subscribers: 0 },
       })
     },
-    { timeout: 20_000, interval: 200 },
+    { interval: 200 },
   )
 }
 
@@ -165,7 +165,7 @@ async function untilLogged({ graphqlUrl }: Instance, auctions: number): Promise<
         const { statsHistory } = await dataOf<{ statsHistory: { requests: number }[] }>(graphqlUrl, query, { from, to })
         return statsHistory.reduce((sum, { requests }) => sum + requests, 0)
       },
-      { timeout: 20_000, interval: 200 },
+      { interval: 200 },
     )
     .toBe(auctions)
 }

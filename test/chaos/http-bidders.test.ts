@@ -139,7 +139,7 @@ async function untilAtRest(instance: Instance, all: readonly HttpBidder[]): Prom
       expect(Object.values(bidders).filter(({ inFlight }) => inFlight > 0)).toEqual([])
       expect(all.flatMap(({ port }) => [...connectedClients(port)])).toEqual([])
     },
-    { timeout: 20_000, interval: 200 },
+    { interval: 200 },
   )
 }
 

@@ -52,7 +52,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, where Pos
 
     await fault.begin(postgres)
     const during = rateOver(load, OUTAGE_MS)
-    await vi.waitFor(() => expectStatus(instances, 'degraded'), { timeout: 4000 })
+    await vi.waitFor(() => expectStatus(instances, 'degraded'))
     // As often as the outage lasts.
     let isOver = false
     void during.then(() => {
@@ -65,7 +65,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, where Pos
     }
     expect(asked).toBeGreaterThan(1)
     await fault.end(postgres)
-    await vi.waitFor(() => expectStatus(instances, 'ready'), { timeout: 5000 })
+    await vi.waitFor(() => expectStatus(instances, 'ready'))
     const result = await load.stop()
 
     console.log(`auctions per second: ${before.toFixed(0)} before, ${(await during).toFixed(0)} during the outage`)
@@ -77,9 +77,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('two instances under load, where Pos
     }
     await loadData(env, { ...DATA, supplies: { ...DATA.supplies, travel: ['acme'] } })
     for (const instance of instances) {
-      await vi.waitFor(async () => expect(await sellTravel(instance)).not.toBe('SupplyNotFoundError'), {
-        timeout: 2000,
-      })
+      await vi.waitFor(async () => expect(await sellTravel(instance)).not.toBe('SupplyNotFoundError'))
     }
   })
 

@@ -39,7 +39,7 @@ describe('a service under abuse', () => {
         }),
       )
     for (let index = 0; index <= 100; index++) subscribe(`s${index}`)
-    await vi.waitFor(() => expect(messages).toHaveLength(101), { timeout: 5000 })
+    await vi.waitFor(() => expect(messages).toHaveLength(101))
     const refused = messages.filter(({ type }) => type === 'error')
     expect(refused).toMatchObject([{ id: 's100', payload: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }] }])
     socket.send('{"id":"s0","type":"complete"}')
@@ -128,7 +128,7 @@ describe('a service under abuse', () => {
     socket.send(runMessage('1', 50))
     socket.send('{"type":"complete","id":"1"}')
     socket.send(runMessage('1', 400))
-    await vi.waitFor(() => expect(messages).toHaveLength(2), { timeout: 5000 })
+    await vi.waitFor(() => expect(messages).toHaveLength(2))
     const [{ payload }] = messages as [{ payload: { data: { runAuction: { __typename: string; tmax?: number } } } }]
     if (payload.data.runAuction.__typename === 'Auction') expect(payload.data.runAuction.tmax).toBe(400)
     expect(messages[1]).toEqual({ id: '1', type: 'complete' })

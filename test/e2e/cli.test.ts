@@ -78,7 +78,7 @@ async function migratedDataDir(): Promise<string> {
 /** Starts the service and waits until it says that it serves. */
 async function serve(env: Env): Promise<Service> {
   const command = auction(['serve'], { PORT: '0', ...env })
-  await vi.waitFor(() => expect(command.stdout).toContain('serving on'), { timeout: 20_000 })
+  await vi.waitFor(() => expect(command.stdout).toContain('serving on'))
   const url = /serving on (http:\/\/[^"\s]+)/.exec(command.stdout)?.[1] ?? ''
   return Object.assign(command, { url })
 }
@@ -241,7 +241,7 @@ describe('auction serve', () => {
     const env = { DATA_DIR: await migratedDataDir(), PORT: String(port), TERM: 'xterm' }
     const terminal = start('script', ['-qec', `exec '${process.execPath}' '${MAIN}' serve`, '/dev/null'], env)
     const graphql = `http://127.0.0.1:${port}/graphql`
-    await vi.waitFor(() => expect(terminal.stdout).toContain(`GraphiQL   ${graphql}`), { timeout: 20_000 })
+    await vi.waitFor(() => expect(terminal.stdout).toContain(`GraphiQL   ${graphql}`))
     await dataOf(graphql, RUN, { input: await sellable(graphql) })
     await vi.waitFor(() => expect(terminal.stdout).toMatch(/Winner: |No winner/))
     const screen = stripVTControlCharacters(terminal.stdout).replaceAll('\r', '')
@@ -307,9 +307,9 @@ describe('a service that npm or npx has started', () => {
   ])('should stop where %s is told to', async (program, args) => {
     const env = { PORT: '0', DATA_DIR: await migratedDataDir(), npm_command: 'exec' }
     const command = start(program, args, env)
-    await vi.waitFor(() => expect(command.stdout).toContain('serving on'), { timeout: 20_000 })
+    await vi.waitFor(() => expect(command.stdout).toContain('serving on'))
     command.child.kill('SIGTERM')
-    await vi.waitFor(() => expect(command.stdout).toContain('"msg":"stopped"'), { timeout: 10_000 })
+    await vi.waitFor(() => expect(command.stdout).toContain('"msg":"stopped"'))
     await command.code
   })
 })

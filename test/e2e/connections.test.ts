@@ -70,7 +70,7 @@ describe('a service of eight connections, three of each address', () => {
   }
 
   function untilReceived({ messages }: RawSocket, count: number): Promise<void> {
-    return vi.waitFor(() => expect(messages.length).toBeGreaterThanOrEqual(count), { timeout: 5000, interval: 5 })
+    return vi.waitFor(() => expect(messages.length).toBeGreaterThanOrEqual(count), { interval: 5 })
   }
 
   /** What is answered first. */
@@ -111,7 +111,7 @@ describe('a service of eight connections, three of each address', () => {
   it('should close what it refuses and what then asks nothing, hundreds at once, and serve who comes later', async () => {
     const [first] = await openSome(8, PROXY)
     const many = await openSome(300, ONE)
-    await vi.waitFor(() => expect(many.filter((socket) => !socket.resume().closed)).toHaveLength(0), { timeout: 5000 })
+    await vi.waitFor(() => expect(many.filter((socket) => !socket.resume().closed)).toHaveLength(0))
     first?.destroy()
     await vi.waitFor(async () => expect(await ask(ANOTHER, GET('/livez'))).toMatch(/keep-alive/))
   })

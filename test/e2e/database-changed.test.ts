@@ -83,13 +83,10 @@ describe.runIf(hasPostgres)('a database that is changed while the service runs',
     async (_name, change, reason, remedy, undo) => {
       await asOwner(...change)
       // The first ones may meet the connections that are being cut, and a line is not told again so soon.
-      await vi.waitFor(
-        async () => {
-          await ask(lanes[0])
-          expect(lines).toHaveLength(1)
-        },
-        { timeout: 20_000 },
-      )
+      await vi.waitFor(async () => {
+        await ask(lanes[0])
+        expect(lines).toHaveLength(1)
+      })
       for (const lane of [...lanes, ...lanes]) {
         const { status, text } = await ask(lane)
         expect([status, JSON.parse(text).errors[0].extensions.code]).toEqual([503, 'DATABASE_UNAVAILABLE'])

@@ -105,7 +105,7 @@ describe.skipIf(!hasChromium)('GraphiQL', () => {
   })
 })
 
-const POLL = { timeout: 20_000, interval: 200 }
+const POLL = { interval: 200 }
 
 /** Kept for a look where SCREENSHOTS names a folder. */
 async function takeScreenshot(page: Page, name: string): Promise<void> {

@@ -88,7 +88,7 @@ describe.skipIf(!(hasPostgres && hasRedis))(
       // Nothing has brought it into the database so far.
       const answers = await Promise.all(urls.map((url) => confirm(url, early.id)))
       await bed.own(startWorker(env))
-      await vi.waitFor(() => expect(sorted(receiver).length).toBeGreaterThan(auctions.length), { timeout: 20_000 })
+      await vi.waitFor(() => expect(sorted(receiver).length).toBeGreaterThan(auctions.length))
       const laterAnswers = await Promise.all(urls.map((url) => confirm(url, late.id)))
       for (const told of [answers, laterAnswers]) {
         expect(told.map((answer) => answer?.__typename)).toEqual(urls.map(() => 'ImpressionConfirmed'))
@@ -98,13 +98,11 @@ describe.skipIf(!(hasPostgres && hasRedis))(
         ...expectedPaths(auctions, ['win', 'loss']),
         ...expectedPaths([early, late], ['billing']),
       ].sort()
-      await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected), { timeout: 10_000 })
-      await vi.waitFor(
-        async () =>
-          expect(
-            await query(databaseUrl, 'SELECT DISTINCT due_at FROM auction_notices WHERE due_at IS NOT NULL'),
-          ).toEqual([]),
-        { timeout: 5_000 },
+      await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected))
+      await vi.waitFor(async () =>
+        expect(
+          await query(databaseUrl, 'SELECT DISTINCT due_at FROM auction_notices WHERE due_at IS NOT NULL'),
+        ).toEqual([]),
       )
       expect([...receiver.received].sort()).toEqual(expected)
       expect(await confirm(a.graphqlUrl, early.id)).toMatchObject({ isFirst: false })
@@ -143,11 +141,9 @@ describe.skipIf(!(hasPostgres && hasRedis))(
         dependencies: { notices: { status: 'down', error: expect.stringContaining('auction worker') } },
       })
       const instance = await bed.own(startInstance(env))
-      await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected), { timeout: 10_000 })
-      await vi.waitFor(
-        async () =>
-          expect((await instance.readiness()).dependencies.notices).toEqual({ status: 'up', due: 0, givenUp: 3 }),
-        { timeout: 5_000 },
+      await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected))
+      await vi.waitFor(async () =>
+        expect((await instance.readiness()).dependencies.notices).toEqual({ status: 'up', due: 0, givenUp: 3 }),
       )
     })
   },

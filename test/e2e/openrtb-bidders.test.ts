@@ -104,7 +104,7 @@ describe('bidders over HTTP beside simulated ones', () => {
         await run()
         expect(await health()).toMatchObject({ a: { health: 'CLOSED' } })
       },
-      { timeout: 10_000, interval: 100 },
+      { interval: 100 },
     )
     expect(await run()).toMatchObject({ winner: { id: 'acme' } })
     expect((await readiness()).dependencies.bidders.error).toBe(

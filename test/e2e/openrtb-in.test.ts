@@ -57,9 +57,7 @@ describe('POST /openrtb2/auction', () => {
     const receipt = 'query($id: ID!) { auction(id: $id) { supplyId winnerId price } }'
     const sold = bids.find(({ impid }) => impid === 'imp-1')
     await expect
-      .poll(async () => (await dataOf<{ auction: unknown }>(app.graphql, receipt, { id: sold?.id })).auction, {
-        timeout: 10_000,
-      })
+      .poll(async () => (await dataOf<{ auction: unknown }>(app.graphql, receipt, { id: sold?.id })).auction)
       .toEqual({
         supplyId: 'supply1',
         winnerId: sold?.seat,

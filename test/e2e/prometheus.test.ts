@@ -111,10 +111,8 @@ describe('deploy/', async () => {
     afterAll(() => bed.dispose())
 
     it('should name no metric that the service does not tell of', async () => {
-      await vi.waitFor(
-        async () =>
-          expect(namesOf(await scrape(`${instance.url}/metrics`))).toContain('nodejs_gc_duration_seconds_sum'),
-        { timeout: 10_000 },
+      await vi.waitFor(async () =>
+        expect(namesOf(await scrape(`${instance.url}/metrics`))).toContain('nodejs_gc_duration_seconds_sum'),
       )
       const told = namesOf(await scrape(`${instance.url}/metrics`))
       const named = [...queries, ...rules.map(({ expr }) => expr)].flatMap((expression) => metricsIn(expression))
@@ -158,7 +156,6 @@ describe('deploy/', async () => {
         const prometheus = await bed.own(startPrometheus([host]))
         const expected = { '{}': AUCTIONS }
         await vi.waitFor(async () => expect(await prometheus.query('sum(auction_auctions_total)')).toEqual(expected), {
-          timeout: 15_000,
           interval: 100,
         })
         const { activeTargets } = await prometheus.api<{ activeTargets: unknown[] }>('targets')

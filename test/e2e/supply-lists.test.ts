@@ -183,4 +183,4 @@ describe('a key for certain supplies', () => {
 })
 
 /** Until an auction is in the log. */
-const LOGGED = { timeout: 20_000, interval: 50 }
+const LOGGED = { interval: 50 }

@@ -55,7 +55,7 @@ async function openUnread(request: string): Promise<Socket> {
 async function untilCut(socket: Socket): Promise<void> {
   const localPort = socket.localPort as number
   expect(connectedClients(port)).toContain(localPort)
-  await vi.waitFor(() => expect(connectedClients(port)).not.toContain(localPort), { timeout: 20_000, interval: 20 })
+  await vi.waitFor(() => expect(connectedClients(port)).not.toContain(localPort), { interval: 20 })
 }
 
 describe('a client that does not read what it is sent', () => {
@@ -66,7 +66,7 @@ describe('a client that does not read what it is sent', () => {
   it('should be cut off from the events of a subscription', async () => {
     await dataOf(app.graphql, SELL_ALL, { ip: nextAddress() })
     const socket = await openUnread(post({ query: LARGE_VALUES }, 'Accept: text/event-stream\r\n'))
-    await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(1), { timeout: 5000 })
+    await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(1))
     await untilCut(socket)
     await vi.waitFor(() => expect(app.services.feed.subscribers()).toBe(0))
   })

@@ -51,9 +51,9 @@ describe.skipIf(!hasPostgres)('archiving each day', () => {
 
   it('should archive what is due, and later what is due by then', async () => {
     const archive = start()
-    await vi.waitFor(() => expect(events).toEqual([50]), { timeout: 10_000 })
+    await vi.waitFor(() => expect(events).toEqual([50]))
     await insertAuctions(database.url, makeUpAuctions({ count: 7, startOfDayMs: DUE, seed: 2 }), true)
-    await vi.waitFor(() => expect(events).toEqual([50, 7]), { timeout: 10_000 })
+    await vi.waitFor(() => expect(events).toEqual([50, 7]))
     await archive.dispose()
   })
 
@@ -61,9 +61,9 @@ describe.skipIf(!hasPostgres)('archiving each day', () => {
     const other = await connect(database.url)
     await other.query("SELECT pg_advisory_lock(hashtext('auction_archive'))")
     const archive = start()
-    await vi.waitFor(() => expect(events[0]).toMatch(/^another `auction archive`/), { timeout: 10_000 })
+    await vi.waitFor(() => expect(events[0]).toMatch(/^another `auction archive`/))
     await other.end()
-    await vi.waitFor(() => expect(events.at(-1)).toBe(50), { timeout: 10_000 })
+    await vi.waitFor(() => expect(events.at(-1)).toBe(50))
     await archive.dispose()
   })
 
@@ -73,7 +73,7 @@ describe.skipIf(!hasPostgres)('archiving each day', () => {
     await writer.query(`LOCK TABLE ${PARTITION} IN ROW EXCLUSIVE MODE`)
     const archive = start()
     const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK%'"
-    await vi.waitFor(async () => expect(await query(database.url, waiting)).toHaveLength(1), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await query(database.url, waiting)).toHaveLength(1))
 
     const toldAt = performance.now()
     await archive.dispose()

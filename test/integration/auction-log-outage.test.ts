@@ -60,7 +60,7 @@ describe.runIf(hasPostgres)('the auction log where PostgreSQL', () => {
     return log
   }
 
-  const untilDown = (log: AuctionLog) => vi.waitFor(() => expect(log.status().status).toBe('down'), { timeout: 10_000 })
+  const untilDown = (log: AuctionLog) => vi.waitFor(() => expect(log.status().status).toBe('down'))
 
   /** Each auction is there once, and in the sums of its hour. */
   async function expectLogged(auctions: number): Promise<void> {
@@ -89,12 +89,12 @@ describe.runIf(hasPostgres)('the auction log where PostgreSQL', () => {
     expect([errors, recoveries]).toEqual([[], 0])
   })
 
-  it('should log by itself within a second', async () => {
+  it('should log by itself', async () => {
     const log = openLog()
     for (const auction of randomAuctions(3, { from: TODAY })) log.record(auction)
     await log.flush(20_000)
     for (const auction of randomAuctions(3, { from: TODAY, seed: 2 })) log.record(auction)
-    await vi.waitFor(() => expect(log.pending()).toBe(0), { timeout: 1000, interval: 10 })
+    await vi.waitFor(() => expect(log.pending()).toBe(0))
     await expectLogged(6)
   })
 
@@ -156,7 +156,7 @@ describe.runIf(hasPostgres)('the auction log where PostgreSQL', () => {
     proxy.close()
     const auctions = randomAuctions(5000, { from: TODAY })
     for (const auction of auctions) log.record(auction)
-    await vi.waitFor(() => expect(log.status().givenUp).toBeGreaterThan(1000), { timeout: 10_000 })
+    await vi.waitFor(() => expect(log.status().givenUp).toBeGreaterThan(1000))
     expect(await log.flush(500)).toBe(5000)
     const { pendingBytes, givenUp } = log.status()
     expect(pendingBytes).toBeLessThanOrEqual(300_000)
@@ -227,7 +227,7 @@ describe.runIf(hasPostgres)('the auction log where PostgreSQL', () => {
     } finally {
       server.thaw()
     }
-    await vi.waitFor(() => log.write(batchOf('2', second)), { timeout: 10_000 })
+    await vi.waitFor(() => log.write(batchOf('2', second)))
     await log.dispose()
     await expectLogged(400)
   })

@@ -109,9 +109,7 @@ describe.each(STORES)('sets of bidders in $store', ({ store: name, open, availab
       await add(kept[0])
       const later = kept.toReversed().flatMap(({ member_ids }) => askingAll(2, member_ids as string[]))
       const written = openLog().write(batchOf('1', later))
-      await vi.waitUntil(async () => (await rows('SELECT FROM pg_locks WHERE NOT granted')).length > 0, {
-        timeout: 10_000,
-      })
+      await vi.waitFor(async () => expect(await rows('SELECT FROM pg_locks WHERE NOT granted')).not.toEqual([]))
       await add(kept[1])
       await other.query('COMMIT')
       await other.end()

@@ -158,7 +158,6 @@ describe('openEmbedded', () => {
   it('should begin anew where the first start was killed while it created the database', async () => {
     const serve = start()
     await vi.waitFor(async () => expect(await readdir(join(dataDir, 'postgres'))).toContain('PG_VERSION'), {
-      timeout: 20_000,
       interval: 1,
     })
     await serve.kill()

@@ -69,7 +69,7 @@ describe.runIf(hasRedis && hasPostgres)('the auction log on its way through a Re
     const first = await shipping.ship()
     await vi.waitFor(() => expect(first.progress()).toMatchObject({ isStandby: false, error: undefined }))
     const second = await shipping.ship()
-    await vi.waitFor(() => expect(second.progress()?.isStandby).toBe(true), { timeout: 5_000 })
+    await vi.waitFor(() => expect(second.progress()?.isStandby).toBe(true))
     await shipping.record(0, 200)
     await shipping.untilShipped()
     expect(second.progress()?.shipped).toBe(0)
@@ -115,15 +115,15 @@ describe.runIf(hasRedis && hasPostgres)('the auction log on its way through a Re
     await shipping.untilShipped()
     const [lost] = cluster.nodes
     await lost?.kill()
-    await vi.waitFor(() => expect(shipper.progress()?.error).toBeDefined(), { timeout: 10_000 })
+    await vi.waitFor(() => expect(shipper.progress()?.error).toBeDefined())
     const before = shipper.progress()?.shipped ?? 0
     await shipping.record(200, 500)
-    await vi.waitFor(() => expect(shipper.progress()?.shipped).toBeGreaterThan(before), { timeout: 10_000 })
+    await vi.waitFor(() => expect(shipper.progress()?.shipped).toBeGreaterThan(before))
     expect(stats.pending()).toBeGreaterThan(0)
     await lost?.start()
     expect(await stats.flush(20_000)).toBe(0)
     await shipping.untilShipped()
-    await vi.waitFor(() => expect(shipper.progress()?.error).toBeUndefined(), { timeout: 10_000 })
+    await vi.waitFor(() => expect(shipper.progress()?.error).toBeUndefined())
     await expectAgreement(shipping.prisma, stats)
   })
 

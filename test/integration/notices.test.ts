@@ -48,7 +48,7 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
     const sender = await send()
     const expected = expectedPaths(auctions, ['win', 'loss'])
     expect(expected.length).toBeGreaterThan(50)
-    await vi.waitFor(() => expect(sender.progress()?.sent).toBe(expected.length), { timeout: 20_000 })
+    await vi.waitFor(() => expect(sender.progress()?.sent).toBe(expected.length))
     expect(sorted(receiver)).toEqual(expected)
     // What is left waits for its publisher.
     const left = await rows()
@@ -69,7 +69,7 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
     expect(answers.filter((answer) => answer.type === 'CONFIRMED' && answer.isFirst)).toHaveLength(1)
     expect(answers.every(({ type }) => type === 'CONFIRMED')).toBe(true)
     const expected = expectedPaths([auction], ['billing', 'win'])
-    await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected), { timeout: 5_000 })
+    await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected))
     await vi.waitFor(async () => expect(await rows()).toEqual([]))
     expect(sorted(receiver)).toEqual(expected)
   })
@@ -84,7 +84,7 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
     await send()
     await log(auctions)
     const expected = expectedPaths(auctions, ['billing', 'win'])
-    await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected), { timeout: 5_000 })
+    await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected))
     await vi.waitFor(async () =>
       expect(await query(store.url, 'SELECT DISTINCT is_settled FROM auction_confirmations')).toEqual([
         { is_settled: true },
@@ -134,7 +134,7 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
       while (sender.givenUp.length === 0) {
         const tries = triedAfterMs.length + 1
         triedAfterMs.push(nowMs - beganAtMs)
-        await vi.waitFor(() => expect(receiver.received).toHaveLength(tries), { timeout: 5_000 })
+        await vi.waitFor(() => expect(receiver.received).toHaveLength(tries))
         // The clock stands still until the store knows.
         const due = await vi.waitFor(async () => {
           const [row] = await query(store.url, `SELECT due_at FROM auction_notices WHERE kind = 'WIN'`)
@@ -165,9 +165,7 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
       const bad = urls.map((nurl, index) => withBids(soldAuction('', index + 2), () => bidWith({ nurl })))
       await log([...bad, good])
       const sender = await send()
-      await vi.waitFor(() => expect(sender.progress()).toMatchObject({ sent: 1, givenUp: urls.length }), {
-        timeout: 5_000,
-      })
+      await vi.waitFor(() => expect(sender.progress()).toMatchObject({ sent: 1, givenUp: urls.length }))
       expect(receiver.received).toEqual(expectedPaths([good], ['win']))
     },
   )
@@ -181,7 +179,7 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
     await log(others)
     await send()
     const expected = expectedPaths(others, ['win', 'loss'])
-    await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected), { timeout: 8_000 })
+    await vi.waitFor(() => expect(sorted(receiver)).toEqual(expected))
     expect(hanging.openMax()).toBeLessThanOrEqual(64)
     expect(hanging.received.length).toBeLessThan(expectedPaths(held, ['win', 'loss']).length)
   })
@@ -192,9 +190,7 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
     await log(auctions)
     await Promise.all([send(), send(), send()])
     const expected = expectedPaths(auctions, ['win', 'loss'])
-    await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThanOrEqual(expected.length), {
-      timeout: 20_000,
-    })
+    await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThanOrEqual(expected.length))
     expect(sorted(receiver)).toEqual(expected)
   })
 
@@ -208,10 +204,10 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
     const sender = await send(() => nowMs)
     nowMs += 29_000
     const looks = sender.looks()
-    await vi.waitFor(() => expect(sender.looks()).toBeGreaterThan(looks + 3), { timeout: 5_000 })
+    await vi.waitFor(() => expect(sender.looks()).toBeGreaterThan(looks + 3))
     expect(receiver.received).toEqual([])
     nowMs += 1_001
-    await vi.waitFor(() => expect(receiver.received).toEqual(expectedPaths([auction], ['win'])), { timeout: 5_000 })
+    await vi.waitFor(() => expect(receiver.received).toEqual(expectedPaths([auction], ['win'])))
   })
 
   it.runIf(available)('should be forgotten where nobody ever says that the ad was shown', async () => {
@@ -236,7 +232,7 @@ describe.each(STORES)('notices in $store', ({ open, available, store: name }) =>
     for (let round = 0; round < 16; round += 1) {
       const auctions = toldAuctions(500, receiver.url, 10 + round)
       await log(auctions.map((auction) => withBids(auction, () => bidWith({ nurl: receiver.url, lurl: receiver.url }))))
-      await vi.waitFor(async () => expect(await rows()).toEqual([]), { timeout: 20_000 })
+      await vi.waitFor(async () => expect(await rows()).toEqual([]))
       nowMs += 61_000
       const [size] = await query(store.url, `SELECT pg_total_relation_size('auction_notices')::int AS bytes`)
       sizes.push(size?.bytes as number)

@@ -145,7 +145,7 @@ async function expectOf(url: string, expected: string, tmaxMs = 800): Promise<vo
   const { outcome, reason, priceMicros } = await bidders.ask(bidderAt(url), tmaxMs)
   expect(reason ?? (outcome === 'LOST' ? 'BID' : outcome)).toBe(expected)
   expect(priceMicros).toBe(expected === 'BID' ? 1_500_000 : null)
-  await vi.waitFor(() => expect(bidders.status().bidders.get('acme')?.inFlight).toBe(0), { timeout: 5000 })
+  await vi.waitFor(() => expect(bidders.status().bidders.get('acme')?.inFlight).toBe(0))
 }
 
 describe('a bidder over HTTP', () => {

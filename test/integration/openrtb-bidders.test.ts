@@ -102,7 +102,7 @@ describe('createOpenRtbBidders', () => {
     const { ask, status } = open()
     expect(await ask(bidderAt(server.url), 500)).toMatchObject({ outcome: 'TIMED_OUT' })
     expect([server.connections, server.requests, server.ended]).toEqual([1, 1, 0])
-    await vi.waitFor(() => expect(server.ended).toBe(1), { timeout: 3000 })
+    await vi.waitFor(() => expect(server.ended).toBe(1))
     expect(status().bidders.get('acme')?.inFlight).toBe(0)
   })
 

@@ -8,8 +8,8 @@ import type { StatsStore } from '../../src/stats/types.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
 
-/** How long a subscriber may lag behind, whatever dies. */
-const CONVERGES_WITHIN_MS = 5_000
+/** How long a subscriber may lag behind, whatever dies, and as long for a busy machine. */
+const CONVERGES_WITHIN_MS = 2 * 5_000
 
 describe.runIf(hasRedis)('subscribers of an instance, where another dies', () => {
   let redis: RedisServer
@@ -64,9 +64,7 @@ describe.runIf(hasRedis)('subscribers of an instance, where another dies', () =>
     store.record({ supplyId, country: 'US', responses: [], priceMicros: 0 })
   const within = { timeout: CONVERGES_WITHIN_MS, interval: 20 }
 
-  it('should bring them to the true value where it died between its commit and telling of it', {
-    timeout: 15_000,
-  }, async () => {
+  it('should bring them to the true value where it died between its commit and telling of it', async () => {
     const [dying, watching] = [await openDying(), await openWatching()]
     await record(dying, 'news')
     const named = watching.watch(['news'])
@@ -83,7 +81,7 @@ describe.runIf(hasRedis)('subscribers of an instance, where another dies', () =>
     )
   })
 
-  it('should bring them to zero where the statistics were deleted', { timeout: 15_000 }, async () => {
+  it('should bring them to zero where the statistics were deleted', async () => {
     const [dying, watching] = [await openDying(), await openWatching()]
     await record(dying, 'news')
     const named = watching.watch(['news'])

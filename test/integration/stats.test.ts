@@ -49,9 +49,9 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     return store
   }
 
-  const untilUp = () => vi.waitFor(() => expect(connection.state()).toBe('up'), { timeout: 5_000 })
-  const untilDown = () => vi.waitFor(() => expect(connection.state()).toBe('down'), { timeout: 5_000 })
-  const untilCommitted = () => vi.waitFor(() => expect(store.pending()).toBe(0), { timeout: 5_000 })
+  const untilUp = () => vi.waitFor(() => expect(connection.state()).toBe('up'))
+  const untilDown = () => vi.waitFor(() => expect(connection.state()).toBe('down'))
+  const untilCommitted = () => vi.waitFor(() => expect(store.pending()).toBe(0))
 
   beforeAll(async () => {
     redis = await startRedis({ appendonly: true })
@@ -237,7 +237,7 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     })()
     for (let time = 0; time < 3; time += 1) {
       const before = counts.length
-      await vi.waitFor(() => expect(counts.length).toBeGreaterThan(before + 500), { timeout: 5_000 })
+      await vi.waitFor(() => expect(counts.length).toBeGreaterThan(before + 500))
       await redis.kill()
       await untilDown()
       await redis.start()
@@ -269,7 +269,7 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
     await expectExactly(store, [REQUEST, REQUEST, REQUEST, REQUEST])
   })
 
-  it('should give up a silent connection and count once over the new one', { timeout: 15_000 }, async () => {
+  it('should give up a silent connection and count once over the new one', async () => {
     await open()
     await store.record(REQUEST)
     process.kill(redis.pid(), 'SIGSTOP')
@@ -334,11 +334,11 @@ describe.runIf(hasRedis)('createRedisStatsStore', () => {
       other.record(REQUEST)
       // A tenth of a millisecond per counter, so that it takes a while.
       const started = loading.start(['--key-load-delay', '100'])
-      await vi.waitFor(() => expect(otherConnection.client.status).toBe('connect'), { timeout: 5_000, interval: 5 })
+      await vi.waitFor(() => expect(otherConnection.client.status).toBe('connect'), { interval: 5 })
       expect(otherConnection.state()).toBe('down')
       expect(other.pending()).toBe(1)
       await started
-      await vi.waitFor(() => expect(other.pending()).toBe(0), { timeout: 5_000 })
+      await vi.waitFor(() => expect(other.pending()).toBe(0))
       await expectExactly(other, [...counts, REQUEST])
     } finally {
       await other.dispose()

@@ -87,7 +87,7 @@ export function startLoad(options: Omit<LoadOptions, 'auctions' | 'onAcknowledge
     acknowledged: () => acknowledged,
     more: async (auctions) => {
       const goal = acknowledged + auctions
-      await vi.waitFor(() => expect(acknowledged).toBeGreaterThan(goal), { timeout: 15_000, interval: 5 })
+      await vi.waitFor(() => expect(acknowledged).toBeGreaterThan(goal), { interval: 5 })
     },
     stop: () => {
       isRunning = false

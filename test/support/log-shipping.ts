@@ -91,13 +91,10 @@ export async function openShipping({
     },
     sizes,
     untilShipped: () =>
-      vi.waitFor(
-        async () => {
-          for (const size of await sizes()) expect(size).toEqual({ entries: 0, bytes: 0 })
-          for (const stream of streams) expect(await stream.hasCounted()).toBe(false)
-        },
-        { timeout: 20_000 },
-      ),
+      vi.waitFor(async () => {
+        for (const size of await sizes()) expect(size).toEqual({ entries: 0, bytes: 0 })
+        for (const stream of streams) expect(await stream.hasCounted()).toBe(false)
+      }),
     async dispose() {
       for (const { dispose } of open) await dispose()
       await connection.dispose()

@@ -9,7 +9,7 @@ import { createMemoryRateLimiter } from '../../src/rate-limit/memory.ts'
 import { makeKeysFile, type TestKeys } from '../support/access.ts'
 
 const POLL_MS = 20
-const SOON = { timeout: 5000, interval: 5 }
+const SOON = { interval: 5 }
 
 describe('a key ring', () => {
   let keys: TestKeys

@@ -24,7 +24,7 @@ describe.runIf(nginxFollowsNames)('nginx, as docker-compose.yml has it', () => {
       const response = await fetch(url)
       return response.ok ? await response.text() : response.status
     }
-    const soon = { timeout: 10_000, interval: 50 }
+    const soon = { interval: 50 }
 
     expect(await answered()).toBe(502)
     names.set('app1', BEFORE)

@@ -21,13 +21,13 @@ describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', 
     const env = { ...database, REDIS_URL: redis.url, SIMULATED_LATENCY_FACTOR: '3' }
     const instance = await bed.own(startInstance(env))
     const watchers = await Promise.all([1, 2].map(() => bed.own(watchStats(instance.graphqlUrl))))
-    await vi.waitFor(() => expect(watchers.map(({ newest }) => newest.size)).toEqual([3, 3]), { timeout: 5000 })
+    await vi.waitFor(() => expect(watchers.map(({ newest }) => newest.size)).toEqual([3, 3]))
     const load = startLoad(instance, { auctions: 20, tmax: 2000 })
     await untilInFlight(redis, 20)
 
     instance.signal('SIGTERM')
     const stoppedAt = performance.now()
-    await vi.waitFor(() => expect(fetch(instance.url)).rejects.toThrow(), { timeout: 1000 })
+    await vi.waitFor(() => expect(fetch(instance.url)).rejects.toThrow())
     const { acknowledged, unanswered, counters } = await load
 
     expect({ acknowledged, unanswered }).toEqual({ acknowledged: 20, unanswered: 0 })
@@ -93,10 +93,10 @@ describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', 
       const name = `Redis at ${new URL(redis.url).host}`
       await redis.kill()
       said.push(`${name} was lost: auctions go on, ${effect}`)
-      await vi.waitFor(() => expect(messages()).toEqual(said), { timeout: 5000 })
+      await vi.waitFor(() => expect(messages()).toEqual(said))
       await redis.start()
       said.push(`${name} is back`)
-      await vi.waitFor(() => expect(messages()).toEqual(said), { timeout: 5000 })
+      await vi.waitFor(() => expect(messages()).toEqual(said))
     }
   })
 
@@ -108,7 +108,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('an instance that is told to stop', 
     const { counters } = await startLoad(instance, { auctions: 7, tmax: 100 })
 
     instance.signal('SIGTERM')
-    await vi.waitFor(() => expect(fetch(instance.url)).rejects.toThrow(), { timeout: 2000 })
+    await vi.waitFor(() => expect(fetch(instance.url)).rejects.toThrow())
     await redis.start()
 
     expect(await instance.exited).toEqual({ code: 0, signal: null })
@@ -132,5 +132,5 @@ function startLoad({ graphqlUrl }: Instance, { auctions, tmax }: { readonly auct
 
 /** An auction is under way once the limiter has let it pass, which leaves a key in a Redis that has no others. */
 async function untilInFlight(redis: RedisServer, auctions: number): Promise<void> {
-  await vi.waitFor(async () => expect(await redis.command('dbsize')).toBe(auctions), { timeout: 5000, interval: 10 })
+  await vi.waitFor(async () => expect(await redis.command('dbsize')).toBe(auctions), { interval: 10 })
 }

@@ -39,7 +39,7 @@ describe('a WebSocket client that asks for much and reads nothing', () => {
       '{ supplies { nodes { id } } }',
     )
     const supplyId = listed?.supplies.nodes[0]?.id
-    await vi.waitFor(() => expect(reader.messages).toHaveLength(10), { timeout: 5000 })
+    await vi.waitFor(() => expect(reader.messages).toHaveLength(10))
     const before = await measureMemory(inspectorPort)
 
     const slow = await bed.own(openRawSocket(instance.graphqlUrl))
@@ -53,7 +53,7 @@ describe('a WebSocket client that asks for much and reads nothing', () => {
     }
 
     // Reading again too soon would save it: that it was cut off is seen at the instance.
-    await vi.waitFor(() => expect(connectedClients(instance.port)).not.toContain(slow.localPort), { timeout: 20_000 })
+    await vi.waitFor(() => expect(connectedClients(instance.port)).not.toContain(slow.localPort))
     slow.socket.resume()
     expect(await slow.closed).toBe(1006)
     expect(slow.messages.filter(({ type }) => type === 'next').length).toBeLessThan(answers)
@@ -61,6 +61,6 @@ describe('a WebSocket client that asks for much and reads nothing', () => {
     expect(after.usedBytes - before.usedBytes).toBeLessThan(2 * MAX_UNREAD_BYTES)
     // Nobody else notices.
     await execute(instance.graphqlUrl, RUN_AUCTION, { supplyId, ip: nextAddress() })
-    await vi.waitFor(() => expect(reader.messages).toHaveLength(11), { timeout: 2000 })
+    await vi.waitFor(() => expect(reader.messages).toHaveLength(11))
   }, 60_000)
 })
