@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
+import fc from '../support/fast-check.ts'
 import { type GraphQLRequest, type HttpAnswer, send } from '../support/graphql.ts'
 import { openRawWebSocket, type RawWebSocket } from '../support/raw-websocket.ts'
 import { lane, webSocketLane } from '../support/watched-fast-lane.ts'

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type CatalogOptions, createCatalog } from '../../src/catalog/catalog.ts'
 import { CHANGES_KEPT, MAX_CHANGED_IDS } from '../../src/catalog/changes.ts'
@@ -10,6 +9,7 @@ import type { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { arbitraryCatalog } from '../support/arbitrary-catalog.ts'
 import { contentOf } from '../support/catalog-content.ts'
 import { A_LONG_TIME_MS, type CatalogServer, catalogOf, dataOf, startCatalogServer } from '../support/catalog-server.ts'
+import fc from '../support/fast-check.ts'
 import { hasPostgres } from '../support/services.ts'
 
 describe.skipIf(!hasPostgres)('the changes of a catalogue', () => {

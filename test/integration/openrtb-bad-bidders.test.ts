@@ -1,12 +1,12 @@
 import { createServer as createTlsServer } from 'node:https'
 import type { Writable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ReasonName } from '../../src/bidders/reasons.ts'
 import { createDisposer, type Disposer } from '../../src/disposer.ts'
 import { type BidderServer, bidOn, serve, startBidder, startSocketServer } from '../support/bidder-server.ts'
 import { CERTIFICATE, PRIVATE_KEY } from '../support/certificate.ts'
+import fc from '../support/fast-check.ts'
 import { type AskedBidders, bidderAt, openRtbBidders } from '../support/openrtb-bidders.ts'
 
 type Behaviour = Parameters<typeof startBidder>[0]

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createAuctionIds } from '../../src/auction/auction-id.ts'
 import { chooseWinner } from '../../src/auction/choose-winner.ts'
@@ -10,6 +9,7 @@ import { createSimulatedBidders } from '../../src/bidders/simulated.ts'
 import type { Bid } from '../../src/bidders/types.ts'
 import { DEFAULT_SUPPLY_SETTINGS } from '../../src/catalog/types.ts'
 import { type Chance, chanceOf, createRandom, draw, type Random } from '../../src/random.ts'
+import fc from '../support/fast-check.ts'
 
 const REQUEST: AuctionRequest = { supplyId: 'supply1', ip: '203.0.113.7', country: 'US', tmaxMs: 200 }
 const BIDDERS = Array.from({ length: 12 }, (_, index) => ({ id: `bidder${index + 1}`, country: 'US' }))

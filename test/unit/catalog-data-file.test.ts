@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DataFileError, parseDataFile } from '../../src/catalog/data-file.ts'
 import { formatDataFile } from '../../src/catalog/generate.ts'
@@ -9,6 +8,7 @@ import { readDataFile } from '../../src/catalog/read-data-file.ts'
 import { settingsText } from '../../src/catalog/supply-settings.ts'
 import type { SupplySettings } from '../../src/catalog/types.ts'
 import { arbitraryCatalog } from '../support/arbitrary-catalog.ts'
+import fc from '../support/fast-check.ts'
 
 const BIDDERS = '"bidders": {"acme": {"country": "US"}, "bolt": {"country": "GB"}}'
 

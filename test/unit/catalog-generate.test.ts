@@ -1,11 +1,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatDataFile, generateCatalog } from '../../src/catalog/generate.ts'
 import { readDataFile } from '../../src/catalog/read-data-file.ts'
 import { writeDataFile } from '../../src/catalog/write-data-file.ts'
+import fc from '../support/fast-check.ts'
 
 const text = (options: Parameters<typeof generateCatalog>[0]) => [...formatDataFile(generateCatalog(options))].join('')
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { httpOf } from '../../src/catalog/bidder-http.ts'
 import { createSettingsTable } from '../../src/catalog/settings-table.ts'
@@ -7,6 +6,7 @@ import { createCatalogTable } from '../../src/catalog/table.ts'
 import { DEFAULT_SUPPLY_SETTINGS } from '../../src/catalog/types.ts'
 import { arbitraryId } from '../support/arbitrary-catalog.ts'
 import { contentOf } from '../support/catalog-content.ts'
+import fc from '../support/fast-check.ts'
 
 type Change =
   | { readonly type: 'bidder'; readonly id: string; readonly country: string }

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   encodeQuery,
@@ -8,6 +7,7 @@ import {
   MAX_REQUEST_BYTES,
   readRequests,
 } from '../../src/db/embedded/wire.ts'
+import fc from '../support/fast-check.ts'
 
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 const CANCEL_REQUEST = Buffer.from([0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 1, 0, 0, 0, 2])

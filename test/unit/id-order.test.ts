@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareIds } from '../../src/id-order.ts'
+import fc from '../support/fast-check.ts'
 
 describe('compareIds', () => {
   it('should be the order of UTF-8 bytes', () => {

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { type EncodedResult, encodeInTurns } from '../../src/graphql/encode-in-turns.ts'
 import { createPace, readInTurns } from '../../src/graphql/pace.ts'
+import fc from '../support/fast-check.ts'
 
 /** Takes some of the processor's time. */
 function work(ms: number): void {

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createAnswerReader } from '../../src/bidders/openrtb/read-answer.ts'
 import { REASONS } from '../../src/bidders/reasons.ts'
 import { ANSWER_CASES, ANSWERED, answerWith, BID, type Expected } from '../support/answer-cases.ts'
+import fc from '../support/fast-check.ts'
 
 const readAnswer = createAnswerReader()
 const read = (text: string) => readAnswer(text, 'acme', ANSWERED, 12.34)

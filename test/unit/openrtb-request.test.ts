@@ -1,10 +1,10 @@
 import { gunzipSync } from 'node:zlib'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createBidRequests } from '../../src/bidders/openrtb/bid-request.ts'
 import type { BidRequest, RequestDetails } from '../../src/bidders/types.ts'
 import { DEFAULT_SUPPLY_SETTINGS, type SupplySettings } from '../../src/catalog/types.ts'
 import type { OpenRtbBidRequest } from '../../src/openrtb/types.ts'
+import fc from '../support/fast-check.ts'
 import { bidRequestProblems } from '../support/openrtb-schema.ts'
 
 const SELLER = { domain: 'exchange.example', accountId: 'account-1' }

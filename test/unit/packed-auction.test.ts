@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Auction } from '../../src/auction/types.ts'
 import { reasonOfCode } from '../../src/bidders/reasons.ts'
@@ -14,6 +13,7 @@ import { noticesOf } from '../../src/notices/notices-of.ts'
 import { readNotices } from '../../src/notices/packed-notices.ts'
 import { arbitraryAuction, ODD_IDS, packAll, randomAuctions } from '../support/auctions.ts'
 import { bidWith, withBids } from '../support/bids.ts'
+import fc from '../support/fast-check.ts'
 
 const OUTCOMES = new Map(Object.entries(OUTCOME_CODES).map(([outcome, code]) => [code, outcome as BidderOutcome]))
 

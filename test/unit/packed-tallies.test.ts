@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SupplyTotals } from '../../src/history/types.ts'
 import { createPackedTallies } from '../../src/stats/packed-tallies.ts'
 import { addToTally, createTally, statsOf, type Tally } from '../../src/stats/tally.ts'
 import type { AuctionCount } from '../../src/stats/types.ts'
+import fc from '../support/fast-check.ts'
 import { groupBy } from '../support/group-by.ts'
 
 const OUTCOMES = ['WON', 'LOST', 'NO_BID', 'TIMED_OUT', 'ERROR', 'SKIPPED'] as const

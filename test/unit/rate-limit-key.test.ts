@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isIPAddress, rateLimitKey } from '../../src/rate-limit/key.ts'
+import fc from '../support/fast-check.ts'
 
 describe('isIPAddress', () => {
   it.each([

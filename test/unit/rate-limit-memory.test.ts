@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../src/random.ts'
 import { rateLimitKey } from '../../src/rate-limit/key.ts'
@@ -6,6 +5,7 @@ import { createKeyTable } from '../../src/rate-limit/key-table.ts'
 import { createMemoryRateLimiter } from '../../src/rate-limit/memory.ts'
 import { type PackedKey, packKey } from '../../src/rate-limit/packed-key.ts'
 import { createSlidingWindow } from '../../src/rate-limit/window.ts'
+import fc from '../support/fast-check.ts'
 
 describe('createMemoryRateLimiter', () => {
   it('should never allow more than max in any window, and refuse only where it must', () => {

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ANY_OPERATION } from '../../src/graphql/persisted-operations.ts'
 import { createParametersReader } from '../../src/server/request-parameters.ts'
+import fc from '../support/fast-check.ts'
 
 const QUERY = 'mutation($input: RunAuctionInput!) { runAuction(input: $input) { __typename } }'
 

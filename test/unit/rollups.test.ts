@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Auction } from '../../src/auction/types.ts'
 import { readPacked } from '../../src/history/packed-auction.ts'
 import { type BidderRow, createRollups, type Rollups, type SupplyRow } from '../../src/history/rollups.ts'
 import { arbitraryAuction, packAll, randomAuctions } from '../support/auctions.ts'
+import fc from '../support/fast-check.ts'
 import { groupBy } from '../support/group-by.ts'
 
 function rollupsOf(auctions: readonly Auction[]): Rollups {

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { chooseWinner } from '../../src/auction/choose-winner.ts'
 import { priceToPay } from '../../src/auction/pricing.ts'
 import { bidOf, noBid } from '../../src/bidders/response.ts'
 import { chanceOf } from '../../src/random.ts'
+import fc from '../support/fast-check.ts'
 
 /** Sells to the highest of these bids, null for none, in millionths: the winner's number, what it pays, and the reasons. */
 function sell(

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AuctionRequest } from '../../src/auction/types.ts'
 import { decodeAnswer, encodeAnswer, type KeptResponse, type KeptResult } from '../../src/sold-once/answer.ts'
+import fc from '../support/fast-check.ts'
 
 const REQUEST: AuctionRequest = { supplyId: 'supply1', ip: '203.0.113.7', country: 'US', tmaxMs: 200 }
 const micros = fc.integer({ min: 1, max: 2 ** 31 })

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { BidderOutcome } from '../../src/bidders/types.ts'
 import { SHARDS, shardOf } from '../../src/redis/shards.ts'
 import { fieldsOf, markerKey, parseFields, statsKey } from '../../src/stats/redis-keys.ts'
 import { addToTally, createTally } from '../../src/stats/tally.ts'
+import fc from '../support/fast-check.ts'
 
 describe('statsKey', () => {
   it('should be the plain id within a hash tag for usual ids', () => {

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ArchiveReader } from '../../src/history/archive/archive-reader.ts'
 import { type AuctionHistory, HistoryError, type LoggedAuction } from '../../src/history/types.ts'
 import { withArchive } from '../../src/history/with-archive.ts'
+import fc from '../support/fast-check.ts'
 import { makeUpAuctions } from '../support/logged-auctions.ts'
 
 const AUCTIONS = makeUpAuctions({ count: 30, startOfDayMs: 0 }).reverse()
