@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 import { answerOf, dataOf, exchange, execute, send } from '../support/graphql.ts'
+import { readmeBlocks } from '../support/readme.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -246,6 +247,13 @@ describe('HTTP', () => {
       load: { shed: 0, admittedShare: 1, auctionsInFlight: 0 },
       liveStatistics: { subscribers: 0, heldBackMs: 0 },
     })
+  })
+
+  it('should be ready in the shape that the README shows', async () => {
+    const { text } = await send(`${app.url}/readyz`, { method: 'GET' })
+    const [sample = ''] = await readmeBlocks('### Health', 'json')
+    const shapeOf = (json: string) => JSON.parse(json, (_name, value) => (typeof value === 'number' ? 'number' : value))
+    expect(shapeOf(sample)).toEqual(shapeOf(text))
   })
 })
 
