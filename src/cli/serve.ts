@@ -4,6 +4,7 @@ import { parseConfig } from '../config.ts'
 import { newInstance } from '../instance.ts'
 import { createLog } from '../log.ts'
 import { mistypedVariables } from '../mistyped-variables.ts'
+import { checkFiles } from './check-files.ts'
 import { runCommand } from './command-error.ts'
 import { stopSignal } from './stop-signal.ts'
 
@@ -13,11 +14,12 @@ export const serveCommand = defineCommand({
     runCommand(async () => {
       keepRequestsYoung()
       const config = parseConfig(process.env)
+      await checkFiles(config)
       const instance = newInstance()
       const log = createLog(config.logLevel, instance)
       for (const line of mistypedVariables(process.env)) log.warn(line)
       const stopped = stopSignal(log, 'once what is in flight is answered')
-      // The whole service: help, and settings that are refused, do without.
+      // The whole service: help, and settings and files that are refused, do without.
       const [{ createApp }, { announce }] = await Promise.all([
         import('../composition/app.ts'),
         import('./announce.ts'),

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { access, mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -136,6 +136,18 @@ describe('what cannot be served', () => {
     ['--price', 'free', /--price free .* USD from 0.001/],
   ])('should be %s %s of a bidder, in one line', async (option, value, says) => {
     await expectRefusal(auction(['bidder', option, value], {}), says)
+  })
+
+  it.each([
+    ['API_KEYS_FILE', 'missing.json', /\/missing\.json cannot be read: there is none\. `auction keys create` makes it/],
+    ['API_KEYS_FILE', 'cut.json', /\/cut\.json is not JSON/],
+    ['PERSISTED_OPERATIONS_FILE', 'missing.json', /\/missing\.json cannot be used: it cannot be read/],
+    ['PERSISTED_OPERATIONS_FILE', 'cut.json', /\/cut\.json cannot be used: it is no JSON object/],
+  ])('should be %s=%s, before anything is opened', async (name, file, says) => {
+    await writeFile(join(folder, 'cut.json'), '{')
+    const unopened = join(folder, `unopened-${name}-${file}`)
+    await expectRefusal(auction(['serve'], { [name]: join(folder, file), DATA_DIR: unopened }), says)
+    await expect(access(unopened)).rejects.toThrow('ENOENT')
   })
 
   it('should be a port in use', async () => {
