@@ -253,7 +253,7 @@ const VARIABLES = {
   ),
   METRICS_PORT: variable(
     wholeNumber(0, 65_535),
-    'A port of its own for `/metrics`, on HOST, which the API’s then does not have. Unset: the API’s.',
+    'A port of its own for `/metrics`, on HOST, which the API’s then does not have. Unset: the API’s; of `auction worker`, none.',
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: variable(
     HTTP_URL,

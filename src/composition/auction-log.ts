@@ -4,7 +4,7 @@ import { type CommitParts, createCommitParts } from '../history/commit-part.ts'
 import { createLogStreams } from '../history/log-stream.ts'
 import { PENDING_BYTES_MAX } from '../history/log-writer.ts'
 import type { ShipperProgress } from '../history/shipper.ts'
-import { SHARD_BYTES_MAX, STREAM_BYTES_MAX } from '../history/stream-keys.ts'
+import { streamBytesMax } from '../history/stream-keys.ts'
 import { createStreamedLogState } from '../history/streamed-log.ts'
 import { createThreadedLog } from '../history/threaded-log.ts'
 import { createThreadedShipper } from '../history/threaded-shipper.ts'
@@ -52,8 +52,8 @@ function openStreamed(
   { config, database: { connectionString, embedded }, log }: AuctionLogDependencies,
   { connection, url }: NonNullable<AuctionLogDependencies['redis']>,
 ): OpenAuctionLog {
-  const streamBytesMax = connection.isCluster ? SHARD_BYTES_MAX : STREAM_BYTES_MAX
-  const parts = createCommitParts({ waitingBytesMax: PENDING_BYTES_MAX, streamBytesMax })
+  const bytesMax = streamBytesMax(connection.isCluster)
+  const parts = createCommitParts({ waitingBytesMax: PENDING_BYTES_MAX, streamBytesMax: bytesMax })
   const streams = createLogStreams(connection)
   let progress: ShipperProgress | undefined
   let told: ShipperProgress | undefined
@@ -76,7 +76,13 @@ function openStreamed(
         })
   return {
     parts,
-    state: createStreamedLogState({ parts, streams, streamBytesMax, progress: () => progress, now: Date.now }),
+    state: createStreamedLogState({
+      parts,
+      streams,
+      streamBytesMax: bytesMax,
+      progress: () => progress,
+      now: Date.now,
+    }),
     dispose: async () => shipper?.dispose(),
   }
 }

@@ -73,7 +73,17 @@ export async function serveMetrics(
   { config, url, disposer }: { readonly config: Config; readonly url: string; readonly disposer: Disposer },
 ): Promise<string> {
   const { host, metricsPort: port } = config
-  if (port === undefined) return `${url}${METRICS_PATH}`
+  return port === undefined ? `${url}${METRICS_PATH}` : serveMetricsApart(endpoint, { host, port, disposer })
+}
+
+/**
+ * Has metrics told on a port of their own. Gives their URL.
+ * @throws ListenError
+ */
+export async function serveMetricsApart(
+  endpoint: MetricsEndpoint,
+  { host, port, disposer }: { readonly host: string; readonly port: number; readonly disposer: Disposer },
+): Promise<string> {
   const server = createMetricsServer(endpoint)
   disposer.add(() => {
     server.close()

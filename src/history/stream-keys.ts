@@ -27,9 +27,13 @@ export function streamKeys(shard?: string): StreamKeys {
   }
 }
 
+/** The most bytes that wait in one of them: more are given up, and only counted. */
+export function streamBytesMax(isCluster: boolean): number {
+  // For a process knows the bytes of those shards that it commits to.
+  return isCluster ? STREAM_BYTES_MAX / SHARDS.length : STREAM_BYTES_MAX
+}
+
 /** The name under which the database knows how far they were written, each part's after it. */
 export const STREAM_WRITER = 'redis:auction-log'
-/** The most bytes that wait in Redis: more are given up, and only counted. */
-export const STREAM_BYTES_MAX = 256 * 1024 * 1024
-/** Of a cluster's shard: an equal part, for a process knows the bytes of those that it commits to. */
-export const SHARD_BYTES_MAX = STREAM_BYTES_MAX / SHARDS.length
+/** Of all streams of one Redis together. */
+const STREAM_BYTES_MAX = 256 * 1024 * 1024

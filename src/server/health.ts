@@ -52,17 +52,15 @@ export function createHealth({ dependencies, canServe, latency, load, liveStatis
   let isShuttingDown = false
   return {
     async check() {
-      const states = await Promise.all(
-        Object.entries(dependencies).map(async ([name, check]) => [name, await stateOf(check)] as const),
-      )
-      const allUp = states.every(([, state]) => state === undefined || state.status === 'up')
+      const states = await statesOf(dependencies)
+      const allUp = Object.values(states).every((state) => state.status === 'up')
       const isServing = canServe() && !isShuttingDown
       const status = isShuttingDown ? 'shutting down' : !isServing ? 'not ready' : allUp ? 'ready' : 'degraded'
       return {
         httpStatus: isServing ? 200 : 503,
         body: {
           status,
-          dependencies: Object.fromEntries(states.filter(isThere)),
+          dependencies: states,
           latency: latency(),
           load: load(),
           liveStatistics: liveStatistics(),
@@ -73,6 +71,14 @@ export function createHealth({ dependencies, canServe, latency, load, liveStatis
       isShuttingDown = true
     },
   }
+}
+
+/** What each dependency says of itself, where it is there. One that fails, or says nothing in time, is down. Never rejects. */
+export async function statesOf(checks: Readonly<DependencyChecks>): Promise<Record<string, DependencyState>> {
+  const states = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
+  )
+  return Object.fromEntries(states.filter(isThere))
 }
 
 function isThere(entry: readonly [string, DependencyState | undefined]): entry is readonly [string, DependencyState] {

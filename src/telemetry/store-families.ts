@@ -2,7 +2,7 @@ import type { AuctionLogStatus } from '../history/types.ts'
 import type { NoticeProgress } from '../notices/sender.ts'
 import type { Counts } from './counts.ts'
 import { counter, type Family, gauge, histogram, MS_IN_SECONDS } from './family.ts'
-import { createLastKnown } from './last-known.ts'
+import { createLastKnown, type LastKnown } from './last-known.ts'
 
 export interface StoreSources {
   readonly counts: Counts
@@ -24,16 +24,10 @@ export type Dependencies = Readonly<
 
 /** How the stores are, and what waits for them. */
 export function storeFamilies(sources: StoreSources): Family[] {
-  const { counts, notices, pendingCounts, redis, pool } = sources
+  const { counts, pendingCounts, redis, pool } = sources
   const dependencies = createLastKnown(sources.dependencies)
-  const log = createLastKnown(async () => sources.auctionLog?.())
   return [
-    gauge(
-      'auction_dependency_up',
-      'Whether a dependency is up, as /readyz says; auctions go on without it.',
-      async () =>
-        Object.entries((await dependencies()) ?? {}).map(([dependency, { status }]) => [{ dependency }, bit(status)]),
-    ),
+    dependencyUp(dependencies),
     gauge('auction_redis_up', 'Whether the connection to Redis is up, by what it is for.', () =>
       Object.entries(redis).map(([purpose, status]) => [{ purpose }, bit(status())]),
     ),
@@ -51,6 +45,29 @@ export function storeFamilies(sources: StoreSources): Family[] {
     ]),
     gauge('auction_commit_pending_auctions', 'Auctions that are counted and not yet committed.', pendingCounts),
 
+    ...logFamilies(sources),
+    ...noticeFamilies(sources, dependencies),
+  ]
+}
+
+/** What a worker, which sells nothing, has to do with. */
+export function workerFamilies(sources: Pick<StoreSources, 'dependencies' | 'auctionLog' | 'notices'>): Family[] {
+  const dependencies = createLastKnown(sources.dependencies)
+  return [dependencyUp(dependencies), ...logFamilies(sources), ...noticeFamilies(sources, dependencies)]
+}
+
+function dependencyUp(dependencies: LastKnown<Dependencies>): Family {
+  return gauge(
+    'auction_dependency_up',
+    'Whether a dependency is up, as /readyz says; auctions go on without it.',
+    async () =>
+      Object.entries((await dependencies()) ?? {}).map(([dependency, { status }]) => [{ dependency }, bit(status)]),
+  )
+}
+
+function logFamilies({ auctionLog }: Pick<StoreSources, 'auctionLog'>): Family[] {
+  const log = createLastKnown(async () => auctionLog?.())
+  return [
     gauge(
       'auction_log_backlog_bytes',
       'What waits to be logged in the database: here, and in Redis.',
@@ -80,7 +97,11 @@ export function storeFamilies(sources: StoreSources): Family[] {
       'Auctions that this process gave up to log: they are only counted.',
       async () => (await log())?.givenUp,
     ),
+  ]
+}
 
+function noticeFamilies({ notices }: Pick<StoreSources, 'notices'>, dependencies: LastKnown<Dependencies>): Family[] {
+  return [
     counter('auction_notices_sent_total', 'Notices that this process has sent to bidders.', () => notices()?.sent ?? 0),
     counter('auction_notices_given_up_total', 'Notices that this process has given up.', () => notices()?.givenUp ?? 0),
     gauge('auction_notices_due', 'Notices of all processes that are due.', async () => {
