@@ -1,8 +1,8 @@
 import { type DestinationStream, destination, type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
 import { type FormattedAuction, formatAuction } from './auction/format-auction.ts'
-import type { LogLevel } from './config.ts'
 import type { Instance } from './instance.ts'
+import type { LogLevel } from './variables.ts'
 
 export type { Logger } from 'pino'
 
