@@ -46,16 +46,20 @@ export function useCodedRefusals(limits: RefusalLimits): Plugin {
     onParse:
       () =>
       ({ result }) => {
-        if (result instanceof GraphQLError) result.extensions.code ??= 'GRAPHQL_PARSE_FAILED'
+        if (!(result instanceof GraphQLError)) return
+        result.extensions.code ??= 'GRAPHQL_PARSE_FAILED'
+        dropStack(result)
       },
     onValidate({ addValidationRule }) {
       addValidationRule(refuseProtoNames)
       addValidationRule(refuseConditionalSubscriptions)
       addValidationRule(limitCost)
-      if (tellsSchema) return undefined
-      addValidationRule(refuseIntrospection)
+      if (!tellsSchema) addValidationRule(refuseIntrospection)
       return ({ result }) => {
-        for (const error of result) error.message = withoutSuggestion(error.message)
+        for (const error of result) {
+          if (!tellsSchema) error.message = withoutSuggestion(error.message)
+          dropStack(error)
+        }
       }
     },
     onResultProcess({ result, resultProcessor, setResultProcessor }) {
@@ -65,6 +69,15 @@ export function useCodedRefusals(limits: RefusalLimits): Plugin {
       setResultProcessor((_result, fetchAPI) => refuse(fetchAPI, 406), 'application/json')
     },
   }
+}
+
+/**
+ * Takes an error's stack away, which nobody is told. Yoga keeps the errors of a text for when it comes again, and V8 keeps
+ * with an error what the functions of its stack were called on, until the stack is written down: its first request, with
+ * its body and answer, and what validated it.
+ */
+function dropStack(error: Error): void {
+  error.stack = error.message
 }
 
 /**
