@@ -3,23 +3,19 @@ import { createRequestIds } from '../asker.ts'
 import type { CatalogData } from '../catalog/data-file.ts'
 import type { Variables } from '../catalog/header-variables.ts'
 import type { Config } from '../config.ts'
-import { type Database, openDatabase, SERVE_COMMAND } from '../db/database.ts'
-import { reasonOf, unusable } from '../db/unavailable.ts'
+import { openDatabase, SERVE_COMMAND } from '../db/database.ts'
 import { createDisposer } from '../disposer.ts'
 import { createOperations } from '../graphql/operations.ts'
 import { ANY_OPERATION, createPersistedOperations } from '../graphql/persisted-operations.ts'
 import { createSchema } from '../graphql/schema/index.ts'
-import { inTime } from '../in-time.ts'
 import { type Instance, newInstance } from '../instance.ts'
 import { listen } from '../listen.ts'
 import type { Logger } from '../log.ts'
-import { readNoticesStatus } from '../notices/notices-status.ts'
 import { createClientAddresses } from '../server/client-addresses.ts'
 import { createConnections } from '../server/connections.ts'
 import { createFastLane } from '../server/fast-lane.ts'
 import { createFrontDoor } from '../server/front-door.ts'
 import { createGraphiQL, hasGraphiQL } from '../server/graphiql.ts'
-import { createHealth, type DependencyChecks } from '../server/health.ts'
 import { createHeavyGate } from '../server/heavy-gate.ts'
 import { createHosts } from '../server/hosts.ts'
 import { createHttpServer } from '../server/http.ts'
@@ -41,8 +37,8 @@ import { createYogaServer } from '../server/yoga.ts'
 import { createCounts } from '../telemetry/counts.ts'
 import { openTraces } from '../telemetry/traces.ts'
 import { openAccess } from './access.ts'
-import { biddersState } from './bidders.ts'
 import { prepareCatalog } from './first-catalog.ts'
+import { createServiceHealth } from './health.ts'
 import { openMetrics, serveMetrics } from './metrics.ts'
 import { type OpenServices, openServices } from './services.ts'
 
@@ -104,16 +100,7 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
       log,
     })
     disposer.add(() => loadShedding.dispose())
-    const health = createHealth({
-      dependencies: dependencyChecks(opened, database),
-      canServe: () => services.catalog.current().supplies.size > 0,
-      latency: () => overhead.lastWindow(),
-      load: () => loadShedding.state(),
-      liveStatistics: () => ({
-        subscribers: services.feed.subscribers(),
-        heldBackMs: Math.round(services.feed.heldBackMs()),
-      }),
-    })
+    const health = createServiceHealth({ opened, database, overhead, loadShedding })
     const schema = createSchema()
     const onUnexpected = createUnexpectedLog({ log, now: () => performance.now() })
     const operations = createOperations({
@@ -214,54 +201,4 @@ export async function createApp(config: Config, dependencies: AppDependencies): 
     await disposer.dispose()
     throw error
   }
-}
-
-/**
- * Rows that belong to no day that there is a partition for: an operator is to look where they come from. Nothing where the
- * database does not say, which is not to hide what the log knows by itself.
- */
-async function straysOf({ prisma }: Database): Promise<{ readonly strays?: number }> {
-  const counting = prisma.$queryRaw<[{ strays: number }]>`
-    SELECT count(*)::int AS strays FROM (SELECT FROM auction_log_default LIMIT ${STRAYS_MAX}) AS strays`
-  const [row] = await inTime(counting, STRAYS_TIMEOUT_MS).catch(() => [])
-  return row ?? {}
-}
-
-/** No more are counted. */
-const STRAYS_MAX = 1000
-/** Less than a dependency may take to say how it is, in milliseconds. */
-const STRAYS_TIMEOUT_MS = 500
-
-/** What `/readyz` asks: the bidders over HTTP, the database, the catalogue, and Redis by purpose where there is one. */
-function dependencyChecks(
-  { services, rateLimiter, openRtb, auctionLog }: OpenServices,
-  database: Database,
-): DependencyChecks {
-  const kind = database.embedded ? 'embedded' : 'server'
-  const checks: DependencyChecks = {
-    bidders: () => biddersState(openRtb),
-    database: async () => {
-      await database.ping().catch((error: unknown) => {
-        throw unusable(error) ?? new Error(reasonOf(error), { cause: error })
-      })
-      return { status: 'up', kind }
-    },
-    catalog: () => {
-      const supplies = services.catalog.current().supplies.size
-      return supplies > 0
-        ? { status: 'up', supplies }
-        : { status: 'down', supplies, error: 'it is empty: load one with `auction load-data`' }
-    },
-  }
-  for (const [purpose, store] of Object.entries({ rateLimit: rateLimiter, stats: services.stats })) {
-    if (store.status().kind !== 'memory') checks[`redis.${purpose}`] = () => ({ ...store.status() })
-  }
-  if (auctionLog) {
-    checks.auctionLog = async () => {
-      const [status, strays] = await Promise.all([auctionLog.status(), straysOf(database)])
-      return { ...status, ...strays }
-    }
-    checks.notices = async () => ({ ...(await readNoticesStatus(database.prisma)) })
-  }
-  return checks
 }
