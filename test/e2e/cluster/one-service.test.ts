@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { execute, type GraphQLAnswer } from '../../support/graphql.ts'
 import { type Instance, type InstanceEnv, runAuctionCommand, startInstance } from '../../support/instance.ts'
 import { nextAddress, runLoad } from '../../support/load.ts'
+import { makeMigratedDataDir } from '../../support/migrated-data-dir.ts'
 import { query } from '../../support/postgres.ts'
 import { type PostgresServer, startPostgres } from '../../support/postgres-server.ts'
 import { startRedis, startRedisCluster } from '../../support/redis.ts'
@@ -149,8 +150,10 @@ describe.skipIf(!hasRedis)('one instance on the embedded database and a Redis', 
   it('should keep limits and statistics over a restart', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'auction-embedded-'))
     await bed.own({ dispose: () => rm(directory, { recursive: true, force: true }) })
+    const dataDir = join(directory, 'data')
+    await makeMigratedDataDir(dataDir)
     const redis = await bed.own(startRedis())
-    const env = { ...QUICK, DATA_DIR: directory, REDIS_URL: redis.url }
+    const env = { ...QUICK, DATA_DIR: dataDir, REDIS_URL: redis.url }
     const first = await bed.own(startInstance(env))
     const supplyId = await anySupply(first)
     for (let count = 0; count < 3; count += 1) {
