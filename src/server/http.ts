@@ -1,19 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
-import { REQUEST_ID_HEADER, requestIdOf } from '../asker.ts'
 import type { Config } from '../config.ts'
 import { type Connections, TOO_MANY_CONNECTIONS } from './connections.ts'
 import type { FastLane } from './fast-lane.ts'
 import { type GraphiQL, isForPage } from './graphiql.ts'
+import { createHandOver } from './hand-over.ts'
 import type { Health } from './health.ts'
 import { type Hosts, MISDIRECTED_REQUEST, misdirected } from './hosts.ts'
-import { formatResult, sendError, sendJson } from './json-response.ts'
+import { beginAnswer, formatResult, sendError, sendJson } from './json-response.ts'
 import type { KeyCheck } from './key-check.ts'
 import { type LoadShedding, SHED, SHED_RETRY_AFTER_MS } from './load-shedding.ts'
-import { isForm } from './media-type.ts'
 import { METRICS_PATH, type MetricsEndpoint } from './metrics-endpoint.ts'
 import { type AuctionEndpoint, OPENRTB_PATH } from './openrtb/auction-endpoint.ts'
-import { forbiddenOrigin, type Origins } from './origins.ts'
+import type { Origins } from './origins.ts'
 import { createPipelining } from './pipelining.ts'
 import { readBody } from './read-body.ts'
 import { GRAPHQL_PATH, type Yoga } from './yoga.ts'
@@ -75,6 +73,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   ])
   const metricsForAdmins = metrics && forAdmins(metrics)
   if (metricsForAdmins) routes.set(METRICS_PATH, { GET: metricsForAdmins })
+  const handOver = createHandOver({ yoga, origins, refuseWithoutKey })
   const pipelining = createPipelining(limits)
   const server = createServer({ connectionsCheckingInterval: TIMEOUT_CHECK_MS }, (request, response) => {
     identify(request)
@@ -134,7 +133,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
 
   function graphqlOptions(request: IncomingMessage, response: ServerResponse): void {
     beginAnswer(request, response)
-    if (!origins.preflight(request, response)) toYoga(request, response)
+    if (!origins.preflight(request, response)) handOver(request, response)
   }
 
   function graphqlPage(request: IncomingMessage, response: ServerResponse): void {
@@ -144,7 +143,7 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
     // Unlike a POST's, a GET's answer could be kept by a cache on its way, for whoever asks next.
     response.setHeader('Cache-Control', 'no-store')
     if (!graphiql && request.url === GRAPHQL_PATH && isForPage(request)) noPage(request, response)
-    else toYoga(request, response)
+    else handOver(request, response)
   }
 
   function graphqlByYoga(request: IncomingMessage, response: ServerResponse): void {
@@ -162,36 +161,6 @@ export function createHttpServer(dependencies: HttpDependencies): Server {
   function ready(_request: IncomingMessage, response: ServerResponse): void {
     void health.check().then((report) => sendJson(response, report.httpStatus, report.body))
   }
-
-  /** Yoga takes a body that was read before from the request's `body`; an empty one it would wait for. */
-  function handOver(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
-    toYoga(Object.assign(request, { body: body.length > 0 ? body : Readable.from([]) }), response)
-  }
-
-  function toYoga(request: IncomingMessage, response: ServerResponse): void {
-    if (refuseWithoutKey(request, response)) return
-    const { headers } = request
-    // Yoga makes a URL of it, outside of what handles its errors.
-    if (!isHost(headers.host)) {
-      sendError(response, 400, 'BAD_REQUEST', 'The Host header is not a host.')
-      return
-    }
-    // A form of any page is sent without asking, and answered by Yoga as JSON is.
-    if (isForm(headers['content-type']) && !origins.isAllowed(request)) {
-      sendError(response, 403, 'FORBIDDEN_ORIGIN', forbiddenOrigin(headers.origin))
-      return
-    }
-    // Media types are the same in upper case, which Yoga does not know.
-    if (headers['content-type']) headers['content-type'] = headers['content-type'].toLowerCase()
-    beginAnswer(request, response)
-    void yoga(request, response)
-  }
-}
-
-/** The headers of every answer; what `json-response.ts` writes has them by itself. */
-function beginAnswer(request: IncomingMessage, response: ServerResponse): void {
-  response.setHeader(REQUEST_ID_HEADER, requestIdOf(request))
-  response.setHeader('X-Content-Type-Options', 'nosniff')
 }
 
 function toGraphQL(request: IncomingMessage, response: ServerResponse): void {
@@ -215,11 +184,6 @@ function live(_request: IncomingMessage, response: ServerResponse): void {
 
 function notFound(_request: IncomingMessage, response: ServerResponse): void {
   sendError(response, 404, 'NOT_FOUND', `Nothing is here: GraphQL is at ${GRAPHQL_PATH}.`)
-}
-
-/** What has a path, a query or a user in it makes a URL of another path, which Yoga answers with an empty body. */
-function isHost(host = 'localhost'): boolean {
-  return !/[\s/\\?#@]/.test(host) && URL.canParse(`http://${host}`)
 }
 
 function pathOf(url: string): string {

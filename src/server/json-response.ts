@@ -1,6 +1,6 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ExecutionResult, FormattedExecutionResult, GraphQLError, GraphQLFormattedError } from 'graphql'
-import { requestIdOf } from '../asker.ts'
+import { REQUEST_ID_HEADER, requestIdOf } from '../asker.ts'
 import type { EncodedResult } from '../graphql/encode-in-turns.ts'
 import type { ErrorHttp } from '../graphql/errors.ts'
 
@@ -59,6 +59,12 @@ export function errorBody(code: string, message: string): string {
 /** Answers with any JSON value. */
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {
   send(response, status, CONTENT_TYPES['application/json'], JSON.stringify(value))
+}
+
+/** Sets the headers that every answer has, of one that is not written here. */
+export function beginAnswer(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader(REQUEST_ID_HEADER, requestIdOf(request))
+  response.setHeader('X-Content-Type-Options', 'nosniff')
 }
 
 /** A result as a caller sees it. */
