@@ -23,8 +23,8 @@ function runMessage(id: string, tmax: number): string {
 }
 
 /** Executes the operation once, so that it is compiled from then on. */
-async function warm(): Promise<void> {
-  await dataOf(app.graphql, RUN, { input: { supplyId: 'supply1', ip: nextAddress(), country: 'US', tmax: 1 } })
+async function warm(supplyId = 'supply1'): Promise<void> {
+  await dataOf(app.graphql, RUN, { input: { supplyId, ip: nextAddress(), country: 'US', tmax: 1 } })
 }
 
 describe('a service under abuse', () => {
@@ -187,9 +187,10 @@ describe('a service under abuse', () => {
   })
 
   it('should answer conditions in fragments as graphql-js does', async () => {
-    await warm()
+    // Auctions of the first supply may go on from tests before.
+    await warm('supply2')
     const query = `query($a: Boolean!, $b: Boolean!) {
-      stats { ...F @include(if: $a) } y: stats { ...F @skip(if: $a) }
+      stats(supplyIds: "supply2") { ...F @include(if: $a) } y: stats(supplyIds: "supply2") { ...F @skip(if: $a) }
     } fragment F on SupplyStats { supplyId bidders { wins @include(if: $b) losses } }`
     for (const [a, b] of [
       [true, true],

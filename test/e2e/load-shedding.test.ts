@@ -53,7 +53,7 @@ async function firstOf(results: AsyncIterable<GraphQLResult>): Promise<GraphQLRe
 it('should refuse at once, over every transport, what is one too many, and answer what was taken', async () => {
   const client = openWebSocket(app.graphql)
   await executeOverWebSocket(client, { query: TYPENAME })
-  const sale = { ip: nextAddress(), tmax: 2000, idempotencyKey: 'asked for twice' }
+  const sale = { ip: nextAddress(), tmax: 5000, idempotencyKey: 'asked for twice' }
   const running = Promise.all([dataOf(app.graphql, RUN, sale), dataOf(app.graphql, RUN, sale)])
   await expect.poll(load).toEqual({ shed: 0, admittedShare: 1, auctionsInFlight: 2 })
 

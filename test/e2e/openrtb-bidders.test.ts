@@ -53,6 +53,17 @@ async function run() {
   return data?.runAuction
 }
 
+/** Each auction is sold; a while after the one that this ends with, the bidder is tried again. */
+async function runUntilSkipped(): Promise<void> {
+  for (;;) {
+    const auction = await run()
+    expect(auction).toMatchObject({ winner: { id: expect.any(String) } })
+    const [acme] = auction?.responses ?? []
+    if (acme && 'outcome' in acme && acme.outcome === 'SKIPPED') return
+    expect(acme).toEqual({ bidderId: 'acme', outcome: 'ERROR', price: null })
+  }
+}
+
 async function health() {
   const { data } = await execute(app.graphql, '{ a: bidder(id: "acme") { health } b: bidder(id: "bolt") { health } }')
   return data
@@ -80,10 +91,8 @@ describe('bidders over HTTP beside simulated ones', () => {
 
   it('should leave the service ready though degraded where one fails, and sell to the others', async () => {
     isBroken = true
-    for (let auction = 0; auction < 60; auction++)
-      expect(await run()).toMatchObject({ winner: { id: expect.any(String) } })
+    await runUntilSkipped()
     expect(requests.length).toBeLessThan(60)
-    expect((await run())?.responses[0]).toEqual({ bidderId: 'acme', outcome: 'SKIPPED', price: null })
     expect(await health()).toEqual({ a: { health: 'OPEN' }, b: { health: null } })
     const { status, dependencies } = await readiness()
     expect([status, dependencies.bidders]).toEqual([
@@ -116,7 +125,7 @@ describe('bidders over HTTP beside simulated ones', () => {
     const elsewhere = await startBidder((request, response) => response.end(bidOn(request, { price: 8 })))
     disposer.add(() => elsewhere.dispose())
     isBroken = true
-    for (let auction = 0; auction < 60; auction++) await run()
+    await runUntilSkipped()
     expect(await health()).toMatchObject({ a: { health: 'OPEN' } })
     await load(elsewhere.url)
     expect(await health()).toMatchObject({ a: { health: 'CLOSED' } })

@@ -21,7 +21,8 @@ function suppliesOf(bidderId: string): string[] {
 
 let app: TestApp
 beforeAll(async () => {
-  app = await startApp({ catalog: SMALL_CATALOG })
+  // What it asks the database by itself would be counted with what it is asked for.
+  app = await startApp({ catalog: SMALL_CATALOG, env: { AUCTION_LOG: 'off', WORKER: 'off' } })
 })
 afterAll(() => app?.dispose())
 

@@ -18,7 +18,7 @@ describe('a service that stops', { timeout: 60_000 }, () => {
   }
 
   it('should take new connections for SHUTDOWN_GRACE_MS, and say 503 at /readyz to each', async () => {
-    const { url, graphql, dispose } = await start({ SHUTDOWN_GRACE_MS: '1500' })
+    const { url, graphql, dispose } = await start({ SHUTDOWN_GRACE_MS: '2500' })
     const stopped = dispose()
 
     const ready = await send(`${url}/readyz`, GET)

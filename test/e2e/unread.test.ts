@@ -48,13 +48,13 @@ function post(body: object, headers = ''): string {
 async function openUnread(request: string): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').on('error', () => {})
   await once(socket, 'connect')
+  expect(connectedClients(port)).toContain(socket.localPort)
   socket.pause().write(request)
   return socket
 }
 
 async function untilCut(socket: Socket): Promise<void> {
   const localPort = socket.localPort as number
-  expect(connectedClients(port)).toContain(localPort)
   await vi.waitFor(() => expect(connectedClients(port)).not.toContain(localPort), { interval: 20 })
 }
 

@@ -2,6 +2,8 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { afterEach, describe, expect, it } from 'vitest'
 import { createLoopShare, type LoopShare } from '../../src/stats/loop-share.ts'
 
+const RUNS = 60
+
 let share: LoopShare
 afterEach(() => share.dispose())
 
@@ -16,8 +18,12 @@ describe('a share of the event loop', () => {
     share = createLoopShare(0.3)
     let usedMs = 0
     let runs = 0
+    let endedAtMs = 0
     // It begins anew as soon as it is done, as a subscriber with ever new values does; its work is in what follows.
     const task = () => {
+      // Each run but this one has been made up for, however long the machine kept it.
+      if (runs === RUNS) endedAtMs = performance.now()
+      if (endedAtMs > 0) return
       runs++
       void Promise.resolve()
         .then(() => {})
@@ -29,11 +35,14 @@ describe('a share of the event loop', () => {
         })
     }
     const startedAtMs = performance.now()
+    let heldBackMs = 0
     share.run(task)
-    while (runs < 60) await delay(1)
-    const used = usedMs / (performance.now() - startedAtMs)
-    expect(used).toBeLessThan(0.35)
-    expect(share.heldBackMs()).toBeGreaterThan(100)
+    while (endedAtMs === 0) {
+      heldBackMs = Math.max(heldBackMs, share.heldBackMs())
+      await delay(1)
+    }
+    expect(usedMs / (endedAtMs - startedAtMs)).toBeLessThan(0.35)
+    expect(heldBackMs).toBeGreaterThan(100)
   })
 
   it('should not keep the loop longer than some milliseconds at a time', async () => {
