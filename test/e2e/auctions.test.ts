@@ -107,6 +107,15 @@ describe('one auction', () => {
     expect(counters.get('supply2 country GB')).toBe(1)
     expect(counters.get('supply2 total')).toBe(1)
   })
+
+  it('should be let through to exactly 3 of 50 simultaneous requests of one address, and to others', async () => {
+    const ip = nextAddress()
+    const { passed, retryAfterMs } = await burst(app, Array(50).fill(ip))
+    expect(passed).toBe(3)
+    expect(retryAfterMs).toHaveLength(47)
+    for (const ms of retryAfterMs) expect(ms).toBeLessThanOrEqual(60_000)
+    expect((await burst(app, [nextAddress()])).passed).toBe(1)
+  })
 })
 
 describe('the simulation', () => {
@@ -155,7 +164,8 @@ describe('the simulation', () => {
 })
 
 describe('the rate limit', () => {
-  const WINDOW_MS = 1500
+  /** Of which a busy machine may take some before a burst is through. */
+  const WINDOW_MS = 3000
   let app: TestApp
   beforeAll(async () => {
     app = await startApp({ catalog: SMALL_CATALOG, env: { RATE_LIMIT_WINDOW_MS: String(WINDOW_MS) } })
@@ -164,50 +174,29 @@ describe('the rate limit', () => {
   })
   afterAll(() => app?.dispose())
 
-  interface Burst {
-    readonly passed: number
-    /** The longest that anyone refused was told to wait. */
-    readonly retryAfterMs: number[]
-  }
-
-  async function burst(ips: readonly string[]): Promise<Burst> {
-    const results = await Promise.all(
-      ips.map((ip) => execute(app.graphql, RUN, { input: { supplyId: 'supply1', ip, country: 'US' } })),
-    )
-    const errors = results.flatMap((result) => result.errors ?? [])
-    expect(errors.map(({ extensions }) => extensions?.code)).toEqual(errors.map(() => 'RATE_LIMITED'))
-    return {
-      passed: results.filter(({ data }) => data?.runAuction).length,
-      retryAfterMs: errors.map(({ extensions }) => Number(extensions?.retryAfterMs)),
-    }
-  }
-
-  it('should let exactly 3 of 50 simultaneous requests of one address pass, and one more after retryAfterMs', async () => {
+  it('should let one more pass after retryAfterMs', async () => {
     const ip = nextAddress()
-    const { passed, retryAfterMs } = await burst(Array(50).fill(ip))
+    let refused: Burst
+    do refused = await burst(app, [ip])
+    while (refused.passed > 0)
     const answeredAt = performance.now()
-    expect(passed).toBe(3)
-    expect(retryAfterMs).toHaveLength(47)
-    for (const ms of retryAfterMs) {
-      expect(ms).toBeGreaterThan(0)
-      expect(ms).toBeLessThanOrEqual(WINDOW_MS)
-    }
-    const shortest = Math.min(...retryAfterMs)
-    await elapse(answeredAt + shortest)
-    expect((await burst([ip])).passed).toBe(1)
-    expect((await burst([nextAddress()])).passed, 'another address').toBe(1)
+    const [retryAfterMs = 0] = refused.retryAfterMs
+    expect(retryAfterMs).toBeGreaterThan(0)
+    expect(retryAfterMs).toBeLessThanOrEqual(WINDOW_MS)
+    await elapse(answeredAt + retryAfterMs)
+    expect((await burst(app, [ip])).passed).toBe(1)
   })
 
   it('should slide: requests are let through again one by one, each a window after its own', async () => {
     const ip = nextAddress()
     const startedAt = performance.now()
-    expect((await burst([ip])).passed).toBe(1)
+    expect((await burst(app, [ip])).passed).toBe(1)
     await elapse(startedAt + WINDOW_MS / 2)
-    expect((await burst([ip, ip, ip])).passed).toBe(2)
-    const { retryAfterMs } = await burst([ip])
+    expect((await burst(app, [ip, ip, ip])).passed).toBe(2)
+    const { retryAfterMs } = await burst(app, [ip])
     await elapse(performance.now() + (retryAfterMs[0] ?? 0))
     // The first is over; the two of half a window ago are not.
-    expect((await burst([ip, ip, ip])).passed).toBe(1)
+    expect((await burst(app, [ip, ip, ip])).passed).toBe(1)
   })
 
   it.each([
@@ -220,22 +209,41 @@ describe('the rate limit', () => {
       ['198.51.100.1', '::ffff:198.51.100.1', '::FFFF:c633:6401', '198.51.100.1'],
     ],
   ])('should count %s as one', async (_name, ips) => {
-    expect((await burst(ips)).passed).toBe(3)
+    expect((await burst(app, ips)).passed).toBe(3)
   })
 
   it('should count networks of IPv6 apart', async () => {
     const ips = ['2001:db8:9:1::1', '2001:db8:9:2::1', '2001:db8:9:3::1', '2001:db8:9:4::1']
-    expect((await burst(ips)).passed).toBe(4)
+    expect((await burst(app, ips)).passed).toBe(4)
   })
 
   it('should count no refused request, and none of a supply that does not exist', async () => {
     const ip = nextAddress()
     const before = (await readCounters(app.graphql)).get('supply1 total') ?? 0
     for (let index = 0; index < 5; index++) await run(app, { supplyId: 'nowhere', ip })
-    expect((await burst(Array(10).fill(ip))).passed).toBe(3)
+    expect((await burst(app, Array(10).fill(ip))).passed).toBe(3)
     expect((await readCounters(app.graphql)).get('supply1 total')).toBe(before + 3)
   })
 })
+
+interface Burst {
+  readonly passed: number
+  /** How long each that was refused was told to wait. */
+  readonly retryAfterMs: readonly number[]
+}
+
+/** Requests of these addresses, all at once. */
+async function burst(app: TestApp, ips: readonly string[]): Promise<Burst> {
+  const results = await Promise.all(
+    ips.map((ip) => execute(app.graphql, RUN, { input: { supplyId: 'supply1', ip, country: 'US' } })),
+  )
+  const errors = results.flatMap((result) => result.errors ?? [])
+  expect(errors.map(({ extensions }) => extensions?.code)).toEqual(errors.map(() => 'RATE_LIMITED'))
+  return {
+    passed: results.filter(({ data }) => data?.runAuction).length,
+    retryAfterMs: errors.map(({ extensions }) => Number(extensions?.retryAfterMs)),
+  }
+}
 
 /** Resolves at a time of performance.now(), never earlier. */
 async function elapse(untilMs: number): Promise<void> {

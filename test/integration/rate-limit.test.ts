@@ -5,6 +5,7 @@ import type { RateLimiter, RateLimitPolicy } from '../../src/rate-limit/types.ts
 import { createRedis, type RedisConnection } from '../../src/redis/connect.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
+import { timed } from '../support/timed.ts'
 import { describeRateLimiter } from './rate-limit-contract.ts'
 
 const POLICY: RateLimitPolicy = { max: 3, windowMs: 60_000 }
@@ -159,7 +160,7 @@ describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
 
     await redis.start()
     await vi.waitFor(() => expect(connection.state()).toBe('up'))
-    expect(await limiter.take('192.0.2.2')).toEqual({ isAllowed: true, isLocal: false })
+    await untilQuick()
     // And what this process allowed meanwhile still counts.
     expect(await limiter.take('192.0.2.1')).toMatchObject({ isAllowed: false })
   })
@@ -173,29 +174,35 @@ describe.runIf(hasRedis)('createRedisRateLimiter without its Redis', () => {
   })
 
   it('should wait no longer than its deadline for a slow Redis, once, and come back by itself', async () => {
-    expect((await limiter.take('203.0.113.1')).isLocal).toBe(false)
+    await untilQuick()
+    expect((await limiter.take('203.0.113.1')).isAllowed).toBe(true)
     process.kill(redis.pid(), 'SIGSTOP')
     try {
-      const startedAt = performance.now()
-      expect(await limiter.take('203.0.113.1')).toEqual({ isAllowed: true, isLocal: true })
-      const waited = performance.now() - startedAt
-      expect(waited).toBeGreaterThanOrEqual(SHARED_DEADLINE_MS - 1)
-      expect(waited).toBeLessThan(SHARED_DEADLINE_MS + 200)
+      const { ms, ownMs } = await timed(async () =>
+        expect(await limiter.take('203.0.113.1')).toEqual({ isAllowed: true, isLocal: true }),
+      )
+      expect(ms).toBeGreaterThanOrEqual(SHARED_DEADLINE_MS - 1)
+      expect(ownMs).toBeLessThan(SHARED_DEADLINE_MS + 200)
       // Later ones do not wait at all: the answer is no promise.
       expect(limiter.take('203.0.113.1')).toEqual({ isAllowed: true, isLocal: true })
       expect(limiter.take('203.0.113.1')).toMatchObject({ isAllowed: false, isLocal: true })
     } finally {
       process.kill(redis.pid(), 'SIGCONT')
     }
-    let host = 0
-    await vi.waitFor(
+    await untilQuick()
+  })
+
+  let hosts = 0
+  /** Until Redis answers within the deadline: a busy machine may keep it from that. */
+  function untilQuick(): Promise<void> {
+    return vi.waitFor(
       async () => {
-        host += 1
-        expect(await limiter.take(`203.0.113.${10 + host}`)).toEqual({ isAllowed: true, isLocal: false })
+        hosts += 1
+        expect(await limiter.take(`198.51.${hosts >> 8}.${hosts & 255}`)).toEqual({ isAllowed: true, isLocal: false })
       },
       { interval: 20 },
     )
-  })
+  }
 })
 
 describe.runIf(hasRedis)('createRedisRateLimiter', () => {
