@@ -12,7 +12,7 @@ export default defineConfig({
     setupFiles: ['test/support/wait-patiently.ts'],
     expect: { poll: { timeout: PATIENCE_MS } },
     // What hangs is ended, and what is slow on a machine that does other things is not.
-    testTimeout: 90_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 })

@@ -93,7 +93,13 @@ describe('the auction log of the embedded service', { timeout: 240_000 }, () => 
       auctions: () => !isKilled,
       onAcknowledged: (total) => acknowledged.push({ at: performance.now(), total }),
     })
-    await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(2000), { timeout: 60_000, interval: 5 })
+    await vi.waitFor(
+      () => {
+        expect(acknowledged.length).toBeGreaterThan(2000)
+        expect(performance.now() - (acknowledged[0]?.at ?? 0)).toBeGreaterThan(2 * LAST_SECOND_MS)
+      },
+      { timeout: 60_000, interval: 5 },
+    )
     first.signal('SIGKILL')
     const killedAt = performance.now()
     isKilled = true

@@ -75,7 +75,7 @@ describe('a build', { timeout: TIMEOUT_MS }, () => {
     })
     while (isBuilding) {
       expect(await auction('migrate', '--help')).toMatchObject({ code: 0, stderr: '' })
-      expect(await service.readiness()).toMatchObject({ status: 'ready' })
+      expect(await service.readiness()).toMatchObject({ httpStatus: 200 })
     }
     expect((await building).code).toBe(0)
     expect(await dataOf(service.graphqlUrl, '{ supplies(first: 1) { nodes { id } } }')).toBeDefined()

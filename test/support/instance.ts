@@ -6,9 +6,9 @@ import { freePort } from './free-port.ts'
 
 /** The service as its users run it; test/support/build.ts builds it before the tests that start processes. */
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-const READY_TIMEOUT_MS = 30_000
+const READY_TIMEOUT_MS = 60_000
 /** A command may have a lot to read, on a machine that does other things. */
-const COMMAND_TIMEOUT_MS = 60_000
+const COMMAND_TIMEOUT_MS = 80_000
 const POLL_MS = 20
 
 /** One line of an instance's log. */
@@ -35,6 +35,7 @@ export interface Readiness {
   readonly httpStatus: number
   readonly status: string
   readonly dependencies: Readonly<Record<string, DependencyReadiness>>
+  readonly load: { readonly auctionsInFlight: number }
 }
 
 /** An `auction serve` process of a test's own. */

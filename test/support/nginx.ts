@@ -8,7 +8,7 @@ import { freePort } from './free-port.ts'
 import { nginxFollowsNames } from './services.ts'
 
 const CONFIG = new URL('../../docker/nginx.conf', import.meta.url)
-const LISTEN_TIMEOUT_MS = 5_000
+const LISTEN_TIMEOUT_MS = 30_000
 
 export interface Nginx {
   readonly url: string

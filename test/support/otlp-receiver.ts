@@ -52,14 +52,11 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       return last
     },
     ofTrace: (traceId, wanted) =>
-      vi.waitFor(
-        () => {
-          const found = spans.filter((span) => span.traceId === traceId)
-          if (found.length < wanted) throw new Error(`${found.length} spans: ${found.map(({ name }) => name)}`)
-          return found
-        },
-        { timeout: 8000 },
-      ),
+      vi.waitFor(() => {
+        const found = spans.filter((span) => span.traceId === traceId)
+        if (found.length < wanted) throw new Error(`${found.length} spans: ${found.map(({ name }) => name)}`)
+        return found
+      }),
     async dispose() {
       server.closeAllConnections()
       server.close()

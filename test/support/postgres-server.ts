@@ -11,7 +11,7 @@ import { promisify } from 'node:util'
 import { freePort } from './free-port.ts'
 
 const DEBIAN_VERSIONS = '/usr/lib/postgresql'
-const READY_TIMEOUT_MS = 15_000
+const READY_TIMEOUT_MS = 60_000
 const POLL_MS = 20
 /** What only a machine that loses its power needs: all that the server has written survives its own end without. */
 const WITHOUT_SYNC = ['-c', 'fsync=off', '-c', 'full_page_writes=off']

@@ -93,5 +93,5 @@ async function untilReady(url: string): Promise<boolean> {
 }
 
 const INTERVAL = '250ms'
-const READY_TIMEOUT_MS = 15_000
+const READY_TIMEOUT_MS = 60_000
 const POLL_MS = 50

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { freePort } from './free-port.ts'
 
-const READY_TIMEOUT_MS = 10_000
+const READY_TIMEOUT_MS = 30_000
 
 /** A Redis process of a test's own. */
 export interface RedisServer {

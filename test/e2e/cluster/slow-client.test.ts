@@ -7,6 +7,7 @@ import { execute, openRawSocket } from '../../support/graphql.ts'
 import { startInstance } from '../../support/instance.ts'
 import { nextAddress } from '../../support/load.ts'
 import { measureMemory } from '../../support/memory.ts'
+import { makeMigratedDataDir } from '../../support/migrated-data-dir.ts'
 import { connectedClients } from '../../support/sockets.ts'
 import { createTestBed } from '../../support/topology.ts'
 
@@ -29,6 +30,7 @@ describe('a WebSocket client that asks for much and reads nothing', () => {
   it('should be cut off before it costs the process much more than the documented buffer', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'auction-slow-client-'))
     await bed.own({ dispose: () => rm(directory, { recursive: true, force: true }) })
+    await makeMigratedDataDir(directory)
     const inspectorPort = await freePort()
     const env = { DATA_DIR: directory, LOG_LEVEL: 'warn', NODE_OPTIONS: `--inspect=127.0.0.1:${inspectorPort}` }
     const instance = await bed.own(startInstance(env))
