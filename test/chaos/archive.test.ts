@@ -101,7 +101,7 @@ function runUntilKilled(url: string, directory: string, killAt: number): Promise
     const child = execFile(
       process.execPath,
       args,
-      { timeout: 30_000, killSignal: 'SIGTERM' },
+      { timeout: 120_000, killSignal: 'SIGTERM' },
       (_error, _stdout, stderr) => {
         if (child.signalCode === 'SIGKILL') resolve(true)
         else if (child.exitCode === 0) resolve(false)
