@@ -218,12 +218,12 @@ describe.runIf(hasPostgres)('the auction log where PostgreSQL', () => {
   })
 
   it('falls silent, should take another connection once it answers again', async () => {
-    const log = createPostgresLogStore({ connectionString: url, embedded: false, writer: 'w', timeoutMs: 1000 })
+    const log = createPostgresLogStore({ connectionString: url, embedded: false, writer: 'w', timeoutMs: 3000 })
     const [first, second] = [randomAuctions(200, { from: TODAY }), randomAuctions(200, { from: TODAY, seed: 2 })]
     await log.write(batchOf('1', first))
     await server.freeze()
     try {
-      await expect(log.write(batchOf('2', second))).rejects.toThrow('no answer in 1000 ms')
+      await expect(log.write(batchOf('2', second))).rejects.toThrow('no answer in 3000 ms')
     } finally {
       server.thaw()
     }

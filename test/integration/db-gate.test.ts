@@ -8,7 +8,8 @@ import { createGate, type Gate } from '../../src/db/embedded/gate.ts'
 import { createTestFolder } from '../support/embedded-database.ts'
 import { connect, query } from '../support/postgres.ts'
 
-const IDLE_TIMEOUT_MS = 400
+/** Longer than a busy machine keeps a client that is not idle. */
+const IDLE_TIMEOUT_MS = 2000
 
 describe('createGate', () => {
   let folder: Awaited<ReturnType<typeof createTestFolder>>

@@ -6,6 +6,7 @@ import { migrateUp } from '../../src/db/migrations.ts'
 import { isDatabaseUnavailable } from '../../src/db/unavailable.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts'
 import { hasPostgres } from '../support/services.ts'
+import { timed } from '../support/timed.ts'
 
 /** Two seconds are promised; the rest is for a busy machine. */
 const ANSWER_LIMIT_MS = 2_500
@@ -35,13 +36,15 @@ describe.runIf(hasPostgres)('a PostgreSQL server that goes away', () => {
       () => prisma.$transaction([prisma.supply.count(), prisma.bidder.count()]),
     ]
     for (const ask of ways) {
-      const startedAt = performance.now()
-      const error = await ask().then(
-        () => 'an answer',
-        (reason: unknown) => reason,
-      )
+      let error: unknown
+      const { ownMs } = await timed(async () => {
+        error = await ask().then(
+          () => 'an answer',
+          (reason: unknown) => reason,
+        )
+      })
       expect([error, isDatabaseUnavailable(error)]).toEqual([expect.any(Error), true])
-      expect(performance.now() - startedAt).toBeLessThan(ANSWER_LIMIT_MS)
+      expect(ownMs).toBeLessThan(ANSWER_LIMIT_MS)
     }
   }
 
@@ -55,7 +58,7 @@ describe.runIf(hasPostgres)('a PostgreSQL server that goes away', () => {
 
   it('should be noticed in the middle of a query and of a transaction', async () => {
     const { prisma } = database
-    const query = prisma.$queryRaw`SELECT pg_sleep(1.5)`.catch((error: unknown) => error)
+    const query = prisma.$queryRaw`SELECT pg_sleep(60)`.catch((error: unknown) => error)
     const transaction = prisma
       .$transaction(async (tx) => {
         await tx.supply.count()

@@ -3,6 +3,7 @@ import type { RequestListener, ServerResponse } from 'node:http'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createNoticeSending } from '../../src/notices/send.ts'
 import { type Receiver, startReceiver } from '../support/receiver.ts'
+import { timed } from '../support/timed.ts'
 
 describe('a notice that is sent', () => {
   const open: { dispose(): Promise<void> }[] = []
@@ -46,9 +47,8 @@ describe('a notice that is sent', () => {
     ['informational answers alone', ({ socket }) => void socket.write('HTTP/1.1 102 Processing\r\n\r\n')],
   ])('should be tried again where %s comes in time', async (_what, answer) => {
     const receiver = await receive(answer)
-    const beganAt = performance.now()
-    expect(await begin(300)(receiver.url)).toMatchObject({ type: 'FAILED' })
-    expect(performance.now() - beganAt).toBeLessThan(1_500)
+    const { ownMs } = await timed(async () => expect(await begin(300)(receiver.url)).toMatchObject({ type: 'FAILED' }))
+    expect(ownMs).toBeLessThan(1_500)
   })
 
   it('should be tried again where nobody listens, or what listens hangs up', async () => {
@@ -82,9 +82,8 @@ describe('a notice that is sent', () => {
       const timer = setInterval(() => response.write('x'), 20)
       response.once('close', () => clearInterval(timer))
     })
-    const beganAt = performance.now()
-    expect(await begin(300)(receiver.url)).toEqual({ type: 'SENT' })
-    expect(performance.now() - beganAt).toBeLessThan(1_500)
+    const { ownMs } = await timed(async () => expect(await begin(300)(receiver.url)).toEqual({ type: 'SENT' }))
+    expect(ownMs).toBeLessThan(1_500)
   })
 
   it('should use a connection again', async () => {

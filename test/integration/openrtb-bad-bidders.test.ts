@@ -141,7 +141,7 @@ async function start(starting: Promise<BidderServer>): Promise<BidderServer> {
 }
 
 /** Asks once, expects this, and that nothing is left of it. */
-async function expectOf(url: string, expected: string, tmaxMs = 800): Promise<void> {
+async function expectOf(url: string, expected: string, tmaxMs = expected === 'TIMED_OUT' ? 800 : 3000): Promise<void> {
   const { outcome, reason, priceMicros } = await bidders.ask(bidderAt(url), tmaxMs)
   expect(reason ?? (outcome === 'LOST' ? 'BID' : outcome)).toBe(expected)
   expect(priceMicros).toBe(expected === 'BID' ? 1_500_000 : null)

@@ -6,6 +6,7 @@ import { type AnswerStore, KEPT_MS } from '../../src/sold-once/types.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { hasRedis } from '../support/services.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { timed } from '../support/timed.ts'
 import { describeAnswerStore, newSale } from './answers-contract.ts'
 
 describe('createMemoryAnswers', () => {
@@ -106,9 +107,10 @@ describe.runIf(hasRedis)('createRedisAnswers', () => {
     const sale = newSale({ leaseMs: 200 })
     // A claim that does not end, as it was made before the clock of Redis was set back.
     await redis.command('set', keyOf(sale), `${sale.request}\nsomebody`, 'px', `${KEPT_MS + 60_000}`)
-    const askedAt = performance.now()
-    expect(await answers.claim(sale)).toEqual({ type: 'UNAVAILABLE', retryAfterMs: RETRY_AFTER_MS })
-    expect(performance.now() - askedAt).toBeLessThan(200 + WAIT_MARGIN_MS + CALL_DEADLINE_MS)
+    const { ownMs } = await timed(async () =>
+      expect(await answers.claim(sale)).toEqual({ type: 'UNAVAILABLE', retryAfterMs: RETRY_AFTER_MS }),
+    )
+    expect(ownMs).toBeLessThan(200 + WAIT_MARGIN_MS + CALL_DEADLINE_MS)
   })
 
   it('should keep one key a sale, for ten minutes from its claim', async () => {
@@ -171,9 +173,10 @@ describe.runIf(hasRedis)('createRedisAnswers', () => {
       const { answers, connection } = await open(proxy.port)
       proxy.close()
       await vi.waitFor(() => expect(connection.state()).toBe('down'))
-      const askedAt = performance.now()
-      expect(await answers.claim(newSale())).toEqual({ type: 'UNAVAILABLE', retryAfterMs: RETRY_AFTER_MS })
-      expect(performance.now() - askedAt).toBeLessThan(CALL_DEADLINE_MS)
+      const { ownMs } = await timed(async () =>
+        expect(await answers.claim(newSale())).toEqual({ type: 'UNAVAILABLE', retryAfterMs: RETRY_AFTER_MS }),
+      )
+      expect(ownMs).toBeLessThan(CALL_DEADLINE_MS)
       proxy.open()
     })
 
@@ -227,13 +230,13 @@ describe.runIf(hasRedis)('createRedisAnswers', () => {
     await answers.claim(sale)
     process.kill(redis.pid(), 'SIGSTOP')
     try {
-      const startedAt = performance.now()
-      const [claim, kept] = await Promise.all([answers.claim(newSale()), answers.keep(sale, '[1]')])
-      expect(claim).toMatchObject({ type: 'UNAVAILABLE' })
-      expect(kept).toBe('[1]')
-      const waited = performance.now() - startedAt
-      expect(waited).toBeGreaterThanOrEqual(CALL_DEADLINE_MS - 1)
-      expect(waited).toBeLessThan(CALL_DEADLINE_MS + 400)
+      const { ms, ownMs } = await timed(async () => {
+        const [claim, kept] = await Promise.all([answers.claim(newSale()), answers.keep(sale, '[1]')])
+        expect(claim).toMatchObject({ type: 'UNAVAILABLE' })
+        expect(kept).toBe('[1]')
+      })
+      expect(ms).toBeGreaterThanOrEqual(CALL_DEADLINE_MS - 1)
+      expect(ownMs).toBeLessThan(CALL_DEADLINE_MS + 400)
     } finally {
       process.kill(redis.pid(), 'SIGCONT')
     }
