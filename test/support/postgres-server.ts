@@ -73,7 +73,8 @@ export async function startPostgres(): Promise<PostgresServer> {
       for (const pid of frozen) process.kill(pid, 'SIGSTOP')
     },
     thaw: () => {
-      for (const pid of frozen) process.kill(pid, 'SIGCONT')
+      // The postmaster last: what ended before it was frozen is there until then.
+      for (const pid of frozen.toReversed()) process.kill(pid, 'SIGCONT')
       frozen = []
     },
     dispose: async () => {
