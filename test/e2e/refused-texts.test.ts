@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SMALL_CATALOG, startApp, type TestApp } from '../support/app.ts'
 import { execute } from '../support/graphql.ts'
+import { ownUsedBytes } from '../support/memory.ts'
 
 const REQUESTS = 100
 const VARIABLE_BYTES = 90_000
@@ -20,7 +19,6 @@ describe('texts that are refused', () => {
   ])(
     'should be forgotten with the requests that they came with where they cannot be %s',
     async (_name, code, textOf) => {
-      const collect = collector()
       const refuse = async (index: number) => {
         const { errors } = await execute(app.graphql, textOf(index), { of: 'x'.repeat(VARIABLE_BYTES) })
         expect(errors?.[0]?.extensions?.code).toBe(code)
@@ -28,23 +26,9 @@ describe('texts that are refused', () => {
       // What is made once.
       for (let index = 0; index < 5; index += 1) await refuse(index)
 
-      const before = await usedBytes(collect)
+      const before = await ownUsedBytes()
       for (let index = 5; index < 5 + REQUESTS; index += 1) await refuse(index)
-      expect((await usedBytes(collect)) - before).toBeLessThan((REQUESTS * VARIABLE_BYTES) / 2)
+      expect((await ownUsedBytes()) - before).toBeLessThan((REQUESTS * VARIABLE_BYTES) / 2)
     },
   )
 })
-
-async function usedBytes(collect: () => void): Promise<number> {
-  collect()
-  // What was just answered is let go of in the next turns.
-  await new Promise((resolve) => setImmediate(resolve))
-  collect()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
-function collector(): () => void {
-  setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as () => void
-}

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type EmbeddedDatabase, openEmbedded, SERVE_COMMAND } from '../../src/db/embedded/embedded.ts'
 import { createTestFolder, type EmbeddedProcess, startEmbeddedProcess } from '../support/embedded-database.ts'
+import { ownUsedBytes } from '../support/memory.ts'
 import { query } from '../support/postgres.ts'
 
 const opened: { dispose(): Promise<void> }[] = []
@@ -71,6 +72,16 @@ describe('openEmbedded', () => {
     }
     // Each round writes 57 MB, and as much into the log; a log's file is 16 MB.
     expect(sizes.at(-1)).toBeLessThan((sizes[0] ?? 0) + 3 * 16_777_216)
+  })
+
+  it('should keep no answer once it is given', async () => {
+    await createDatabase()
+    const { connectionString } = await open()
+    const ask = () => query(connectionString, "SELECT repeat('x', 1000000)")
+    await ask()
+    const before = await ownUsedBytes()
+    for (let asked = 0; asked < 30; asked++) await ask()
+    expect((await ownUsedBytes()) - before).toBeLessThan(10_000_000)
   })
 
   it('should let another process in, and both see each other’s work', async () => {

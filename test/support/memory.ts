@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import WebSocket from 'ws'
 
 /** What a process holds after a full garbage collection, in bytes. */
@@ -37,4 +39,16 @@ export async function measureMemory(inspectorPort: number): Promise<Memory> {
   } finally {
     socket.terminate()
   }
+}
+
+/** What this process holds after a full garbage collection, in bytes: its JavaScript heap and the buffers outside of it. */
+export async function ownUsedBytes(): Promise<number> {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  // What was just answered is let go of in the next turns.
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }

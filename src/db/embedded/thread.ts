@@ -54,8 +54,15 @@ export async function startThread({ files, answerTimeoutMs, signal }: ThreadOpti
   worker.on('error', (error) => {
     reason = error.message
   })
+  /** Those who wait for a message, to be told that none will come. */
+  const waiting = new Set<(error: BackendLostError) => void>()
+  let lost: BackendLostError | undefined
   const ended = new Promise<BackendLostError>((resolve) => {
-    worker.once('exit', () => resolve(new BackendLostError(reason)))
+    worker.once('exit', () => {
+      lost = new BackendLostError(reason)
+      for (const reject of waiting) reject(lost)
+      resolve(lost)
+    })
   })
 
   /** The next message; a thread that is late with it is ended, which has its reason rejected. */
@@ -64,12 +71,18 @@ export async function startThread({ files, answerTimeoutMs, signal }: ThreadOpti
       reason = `it gave no answer in ${timeoutMs} ms`
       void worker.terminate()
     }, timeoutMs)
-    const message = new Promise<FromThread>((resolve) => {
+    let giveUp: (error: BackendLostError) => void = () => {}
+    // Not a race with `ended`, which would keep what was ever raced with it, each answer among that, as long as the thread.
+    const message = new Promise<FromThread>((resolve, reject) => {
       receive = resolve
+      giveUp = reject
     })
+    waiting.add(giveUp)
+    if (lost) giveUp(lost)
     try {
-      return await Promise.race([message, ended.then((error) => Promise.reject(error))])
+      return await message
     } finally {
+      waiting.delete(giveUp)
       clearTimeout(late)
     }
   }
