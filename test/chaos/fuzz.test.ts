@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { freePort } from '../support/free-port.ts'
-import { bodiesOf, createFuzzer, type Fuzz, type Fuzzer, fuzzes } from '../support/fuzz/fuzzer.ts'
+import { bodiesOf, createFuzzer, documentFuzzes, type Fuzz, type Fuzzer, fuzzes } from '../support/fuzz/fuzzer.ts'
 import { EXACT_SUPPLIES, FUZZ_SUPPLIES, LONELY_SUPPLIES } from '../support/fuzz/requests.ts'
 import { dataOf } from '../support/graphql.ts'
 import { startHttpBidder } from '../support/http-bidder.ts'
@@ -24,13 +24,21 @@ const THIRDS = 3
 /** What one client sends at a time, at most. */
 const BATCH = 16
 const CLIENTS = 8
-/** Batches that a client draws of one seed. */
-const ROUND = 10
+/** Batches that a client draws of one seed: so few that each third of a short run has some. */
+const ROUND = 2
+/**
+ * Documents that a long run begins with, sent twice each: the operations of a thousand texts are kept, and of twelve
+ * documents one is executed. What is kept is full then, before its growth is measured.
+ */
+const FILLING_BODIES = BODIES > 0 ? 24_000 : 0
 /** Of all; a long run says how many bodies it is of. */
 const TIMEOUT_MS = BODIES > 0 ? 3_600_000 : 120_000
 const ERROR_LEVEL = 50
-/** The operations and answers that are kept, all of them bounded, are not all there after the first third. */
-const GROWTH_BYTES_MAX = (BODIES > 0 ? 32 : 64) * 1024 * 1024
+/**
+ * In a short run the operations and answers that are kept, all of them bounded, are not all there after the first third;
+ * in a long one half of the operations go at once, where as many newer ones have come.
+ */
+const GROWTH_BYTES_MAX = (BODIES > 0 ? 16 : 64) * 1024 * 1024
 /** Those that the test itself keeps to ask over, of which some may be open or not: thousands come and go. */
 const NOISE_SOCKETS = 40
 
@@ -74,20 +82,24 @@ describe('a service that is sent whatever can be sent', () => {
       const sockets: number[] = []
       let sent = 0
       let rounds = 0
-
-      for (let third = 1; third <= THIRDS; third += 1) {
-        const isOver = () =>
-          BODIES > 0
-            ? sent >= (BODIES * third) / THIRDS
-            : performance.now() - startedAt > (DURATION_MS * third) / THIRDS
+      const sendUntil = async (isOver: () => boolean, arbitrary: fc.Arbitrary<Fuzz>) => {
         const clients = Array.from({ length: CLIENTS }, async () => {
           while (!isOver()) {
-            await fuzzRound(instance, fuzzer, SEED + rounds++, (batch) => {
+            await fuzzRound(instance, fuzzer, arbitrary, SEED + rounds++, (batch) => {
               for (const fuzz of batch) sent += bodiesOf(fuzz)
             })
           }
         })
         await Promise.all(clients)
+      }
+      await sendUntil(() => sent >= FILLING_BODIES, documentFuzzes)
+
+      for (let third = 1; third <= THIRDS; third += 1) {
+        const isOver = () =>
+          BODIES > 0
+            ? sent >= FILLING_BODIES + (BODIES * third) / THIRDS
+            : performance.now() - startedAt > (DURATION_MS * third) / THIRDS
+        await sendUntil(isOver, fuzzes)
         await untilAtRest(instance)
         const { usedBytes, rssBytes } = await memory()
         used.push(usedBytes)
@@ -120,6 +132,7 @@ describe('a service that is sent whatever can be sent', () => {
 async function fuzzRound(
   instance: Instance,
   fuzzer: Fuzzer,
+  arbitrary: fc.Arbitrary<Fuzz>,
   seed: number,
   onBatch: (batch: readonly Fuzz[]) => void,
 ): Promise<void> {
@@ -127,7 +140,7 @@ async function fuzzRound(
   void instance.exited.then(() => {
     isGone = true
   })
-  const property = fc.asyncProperty(fc.array(fuzzes, { minLength: 1, maxLength: BATCH }), async (batch) => {
+  const property = fc.asyncProperty(fc.array(arbitrary, { minLength: 1, maxLength: BATCH }), async (batch) => {
     // What killed it is not to be shrunk: nothing would be answered.
     if (isGone) return
     onBatch(batch)

@@ -22,6 +22,8 @@ export async function openRawWebSocket(
   const socket = new WebSocket(graphqlUrl.replace('http', 'ws'), 'graphql-transport-ws', { headers })
   const messages: string[] = []
   const closed = new Promise<number>((resolve) => socket.once('close', resolve))
+  // One for each operation under way.
+  socket.setMaxListeners(0)
   await once(socket, 'open')
   const send = (message: unknown) => socket.send(JSON.stringify(message))
   send({ type: 'connection_init' })

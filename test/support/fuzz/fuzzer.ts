@@ -25,6 +25,22 @@ const GRAPHQL = '/graphql'
 const graphqlTexts = GRAPHQL_REQUESTS.map((request) => JSON.stringify(request))
 const bidRequestTexts = BID_REQUESTS.map((request) => JSON.stringify(request))
 
+/** Those that most of what is kept is kept of: the documents that could be executed, and the others. */
+export const documentFuzzes: fc.Arbitrary<Fuzz> = fc.record({
+  kind: fc.constant('document' as const),
+  over: fc.constantFrom<Over>(
+    'json',
+    'json',
+    'websocket',
+    'websocket',
+    'graphql-response',
+    'event-stream',
+    'multipart',
+    'get',
+  ),
+  request: documentRequests,
+})
+
 export const fuzzes: fc.Arbitrary<Fuzz> = fc.oneof(
   { weight: 3, arbitrary: body('bytes', GRAPHQL, editedBytes(graphqlTexts)) },
   { weight: 1, arbitrary: body('bytes', OPENRTB, editedBytes(bidRequestTexts)) },
@@ -46,23 +62,7 @@ export const fuzzes: fc.Arbitrary<Fuzz> = fc.oneof(
   },
   { weight: 3, arbitrary: body('json', GRAPHQL, editedJson(GRAPHQL_REQUESTS)) },
   { weight: 4, arbitrary: body('openrtb', OPENRTB, editedJson(BID_REQUESTS)) },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant('document' as const),
-      over: fc.constantFrom<Over>(
-        'json',
-        'json',
-        'websocket',
-        'websocket',
-        'graphql-response',
-        'event-stream',
-        'multipart',
-        'get',
-      ),
-      request: documentRequests,
-    }),
-  },
+  { weight: 6, arbitrary: documentFuzzes },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('http' as const), request: oddRequests }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('raw' as const), bytes: rawRequests }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('socket' as const), session: socketSessions }) },
