@@ -16,7 +16,7 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const DUE = daysAgo(91)
 const DAY = new Date(DUE).toISOString().slice(0, 10)
 
-describe.skipIf(!(hasPostgres && hasRedis))('a worker', { timeout: 60_000 }, () => {
+describe.skipIf(!(hasPostgres && hasRedis))('a worker', () => {
   const opened: { dispose(): Promise<void> }[] = []
   afterEach(async () => {
     for (const one of opened.splice(0).reverse()) await one.dispose()

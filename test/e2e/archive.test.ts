@@ -23,7 +23,7 @@ interface AuctionsData {
   }
 }
 
-describe('a service with an archive', { timeout: 60_000 }, () => {
+describe('a service with an archive', () => {
   let folder: Awaited<ReturnType<typeof createTestFolder>>
   let env: { DATA_DIR: string; ARCHIVE_DIR: string }
   let instance: Instance

@@ -16,7 +16,7 @@ const lanes = ['/graphql', '/graphql?yoga'] as const
 const SUPPLIES = JSON.stringify({ query: '{ supplies(first: 1) { nodes { id } } }' })
 const DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
 
-describe.runIf(hasPostgres)('a database that is changed while the service runs', { timeout: 60_000 }, () => {
+describe.runIf(hasPostgres)('a database that is changed while the service runs', () => {
   const lines: { level: number; msg: string; err?: object }[] = []
   const log: Logger = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   let server: PostgresServer

@@ -37,7 +37,7 @@ beforeAll(async () => {
 })
 afterAll(() => folder.dispose())
 
-describe('auction prepare', { timeout: 60_000 }, () => {
+describe('auction prepare', () => {
   it('should prepare the embedded database, and change nothing the second time', async () => {
     const dataDir = join(folder.path, 'data')
     const made = `There was no catalogue: generated ${join(dataDir, 'data.json')} (10 supplies, 12 bidders) and loaded it.\n`

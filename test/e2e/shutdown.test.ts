@@ -8,7 +8,7 @@ const RUN = 'mutation { runAuction(input: {supplyId: "supply1", ip: "203.0.113.1
 /** Each is sent over a connection of its own. */
 const GET = { method: 'GET' }
 
-describe('a service that stops', { timeout: 60_000 }, () => {
+describe('a service that stops', () => {
   let app: TestApp | undefined
   afterEach(() => app?.dispose())
 

@@ -21,7 +21,7 @@ const DAY = new Date(DUE).toISOString().slice(0, 10)
 const PARTITION = `auction_log_${DAY.replaceAll('-', '')}`
 const FILE = `auctions-${DAY}.parquet`
 
-describe.skipIf(!hasPostgres)('the archive', { timeout: 60_000 }, () => {
+describe.skipIf(!hasPostgres)('the archive', () => {
   let server: PostgresServer
   let database: TestDatabase
   let folder: Awaited<ReturnType<typeof createTestFolder>>

@@ -65,7 +65,7 @@ describe.skipIf(!hasPostgres)('the changes of a catalogue', () => {
       }),
       { numRuns: 15 },
     )
-  }, 60_000)
+  })
 
   it('should take away what was removed, and a bidder that came back as a new one', async () => {
     const bidders = Object.entries({ acme: 'US', bolt: 'GB' })

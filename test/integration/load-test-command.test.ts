@@ -7,7 +7,7 @@ import { type FakeService, startFakeService } from '../support/fake-service.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Each run is a process that compiles what it imports. */
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 120_000
 
 const disposer = createDisposer()
 afterEach(() => disposer.dispose())

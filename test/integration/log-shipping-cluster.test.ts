@@ -22,7 +22,7 @@ describe.runIf(hasRedis && hasPostgres)('the auction log on its way through a Re
   beforeAll(async () => {
     cluster = await startRedisCluster()
     postgres = await startPostgres()
-  }, 60_000)
+  })
   beforeEach(async () => {
     shipping = await openShipping({ redisUrl: cluster.url, postgresUrl: postgres.url, supplies: SUPPLIES })
   })

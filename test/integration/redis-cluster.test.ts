@@ -44,7 +44,7 @@ describe.runIf(hasRedis)('on a Redis Cluster', () => {
 
   beforeAll(async () => {
     cluster = await startRedisCluster()
-  }, 60_000)
+  })
   afterEach(async () => {
     await Promise.all(connections.map((connection) => connection.dispose()))
     connections = []

@@ -143,7 +143,6 @@ describe('docker-compose.yml', async () => {
       await prepare()
       expect(await countSupplies()).toBe(1)
     },
-    60_000,
   )
 })
 

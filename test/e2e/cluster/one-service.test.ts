@@ -135,7 +135,7 @@ describe.skipIf(!(hasPostgres && hasRedis))('instances on one PostgreSQL', () =>
     for (const { auctionLog } of states) {
       expect(auctionLog).toMatchObject({ status: 'up', pendingBytes: 0, pendingBytesMax: 2 ** 28, streamEntries: 0 })
     }
-  }, 60_000)
+  })
 
   it('should keep limits and statistics in memory where there is no Redis', async () => {
     const instance = await bed.own(startInstance({ ...QUICK, ...database }))
@@ -174,7 +174,7 @@ describe.skipIf(!hasRedis)('one instance on the embedded database and a Redis', 
     const { errors } = await execute(second.graphqlUrl, RUN_AUCTION, { supplyId, ip: '203.0.113.7' })
     expect(errors?.[0]?.extensions?.code).toBe('RATE_LIMITED')
     expect(Object.keys((await second.readiness()).dependencies)).toContain('redis.stats')
-  }, 60_000)
+  })
 })
 
 function runFromOneAddress(instances: readonly Instance[], requests: number): Promise<GraphQLAnswer<RunAuction>[]> {

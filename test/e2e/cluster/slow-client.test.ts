@@ -64,5 +64,5 @@ describe('a WebSocket client that asks for much and reads nothing', () => {
     // Nobody else notices.
     await execute(instance.graphqlUrl, RUN_AUCTION, { supplyId, ip: nextAddress() })
     await vi.waitFor(() => expect(reader.messages).toHaveLength(11))
-  }, 60_000)
+  })
 })
