@@ -185,7 +185,16 @@ async function untilLogged({ graphqlUrl }: Instance, auctions: number): Promise<
 
 function openSockets({ pid }: Instance): number {
   const folder = `/proc/${pid}/fd`
-  return readdirSync(folder).filter((fd) => readlinkSync(join(folder, fd)).startsWith('socket:')).length
+  return readdirSync(folder).filter((fd) => isSocket(join(folder, fd))).length
+}
+
+function isSocket(descriptor: string): boolean {
+  try {
+    return readlinkSync(descriptor).startsWith('socket:')
+  } catch {
+    // Closed since it was listed.
+    return false
+  }
 }
 
 function megabytes(bytes: readonly number[]): string {
