@@ -1,11 +1,11 @@
-import type { WebSocket } from 'ws'
+import type { Reading } from './reading.ts'
 
 /**
  * Makes the function that is told of each message of a client's, and lets it send `perSecond` of them. What comes beyond is
  * not refused but left unread until its time has come, so that TCP holds the client up; what had been read with it is taken
  * all the same, and paid for with a longer wait.
  */
-export function createMessageRate(socket: Pick<WebSocket, 'pause' | 'resume'>, perSecond: number) {
+export function createMessageRate(reading: Reading, perSecond: number) {
   const perMs = perSecond / 1000
   const burst = Math.max(1, perMs * BURST_MS)
   let allowed = burst
@@ -24,7 +24,7 @@ export function createMessageRate(socket: Pick<WebSocket, 'pause' | 'resume'>, p
       return
     }
     isPaused = false
-    socket.resume()
+    reading.resume()
   }
 
   function wait(): void {
@@ -37,7 +37,7 @@ export function createMessageRate(socket: Pick<WebSocket, 'pause' | 'resume'>, p
     allowed -= 1
     if (allowed >= 0 || isPaused) return
     isPaused = true
-    socket.pause()
+    reading.pause()
     wait()
   }
 }

@@ -9,14 +9,18 @@ import { type OnUnexpected, REQUEST_ID_HEADER, requestIdOf } from '../asker.ts'
 import type { Config } from '../config.ts'
 import type { Origin } from '../graphql/context.ts'
 import { isObject } from '../is-object.ts'
+import { closeReason } from './close-reason.ts'
 import { type Connections, TOO_MANY_CONNECTIONS } from './connections.ts'
 import type { FrontDoor } from './front-door.ts'
 import { type Hosts, MISDIRECTED_REQUEST, misdirected } from './hosts.ts'
 import { asksForWebSocket, ignoreUpgrade } from './ignore-upgrade.ts'
 import { errorBody } from './json-response.ts'
 import type { LoadShedding } from './load-shedding.ts'
+import { createMessageLine } from './message-line.ts'
 import { createMessageRate } from './message-rate.ts'
 import { forbiddenOrigin, type Origins } from './origins.ts'
+import { createReading } from './reading.ts'
+import { createTurnQueue } from './turn-queue.ts'
 import { createSender, keepAlive } from './websocket-client.ts'
 import { createWebSocketFastLane } from './websocket-fast-lane.ts'
 import { type ConnectionExtra, createWebSocketProtocol } from './websocket-protocol.ts'
@@ -77,6 +81,9 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     perMessageDeflate: false,
   })
   const protocol = createWebSocketProtocol({ schema, yoga, frontDoor, keyRing, limits, onUnexpected })
+  // Who opens many connections, or begins much over them, does not keep others' auctions waiting.
+  const handshakes = createTurnQueue(HANDSHAKES_AT_ONCE)
+  const messages = createTurnQueue(MESSAGES_AT_ONCE)
 
   sockets.on('headers', (headers, request) => headers.push(`${REQUEST_ID_HEADER}: ${requestIdOf(request)}`))
   http.on('upgrade', upgrade)
@@ -104,9 +111,16 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     } else if (!origins.isAllowed(request)) {
       refuse(socket, '403 Forbidden', errorBody('FORBIDDEN_ORIGIN', forbiddenOrigin(request.headers.origin)))
     } else {
-      identify(request)
-      sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
+      socket.on('error', ignore)
+      handshakes.run(() => shakeHands(request, socket, head))
     }
+  }
+
+  function shakeHands(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.off('error', ignore)
+    if (socket.destroyed) return
+    identify(request)
+    sockets.handleUpgrade(request, socket, head, (client) => open(client, socket, request))
   }
 
   function refuse(socket: Duplex, status: string, body: string): void {
@@ -120,8 +134,10 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
     const origin: Origin = { transport: 'websocket', request }
     const stopPinging = keepAlive(socket)
     const send = createSender(socket, connection, limits.maxUnreadBytes)
-    const countMessage = createMessageRate(socket, limits.maxWebsocketMessagesPerSecond)
+    const reading = createReading(socket)
+    const countMessage = createMessageRate(reading, limits.maxWebsocketMessagesPerSecond)
     const fastLane = createWebSocketFastLane({ frontDoor, origin, loadShedding, send, close, onUnexpected })
+    const line = createMessageLine(socket, reading, messages)
     const extra: ConnectionExtra = { origin, subscriptions: new Set(), latest: new Map(), close }
     const closed = protocol.opened({ protocol: socket.protocol, send, close, onMessage, onPing: pong }, extra)
     socket.on('error', (error) => log.debug({ err: error }, 'WebSocket error'))
@@ -138,7 +154,16 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
         countMessage(receivedAt)
         const message = parseJson(String(data))
         if (isServerMessage(message)) return close(CloseCode.BadRequest, 'Invalid message received')
-        if (fastLane(message, extra.connection, receivedAt)) return
+        if (line.isEmpty()) {
+          if (!fastLane(message, extra.connection, receivedAt)) line.wait(() => pass(message))
+        } else {
+          line.wait(() => {
+            if (!fastLane(message, extra.connection, receivedAt)) pass(message)
+          })
+        }
+      })
+
+      function pass(message: unknown): void {
         // It closes the connection where there is no text at all, rather than to ask what is to be answered.
         if (isObject(message) && isObject(message.payload) && frontDoor.persisted.isNamed(message.payload)) {
           message.payload.query = ''
@@ -148,7 +173,7 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
           onUnexpected(error, extra)
           close(CloseCode.InternalServerError, 'Internal server error')
         })
-      })
+      }
     }
 
     function close(code?: number, reason?: string): void {
@@ -166,21 +191,15 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
   }
 }
 
+/** Connections that become WebSockets in one turn of the event loop: each takes some tenths of a millisecond. */
+const HANDSHAKES_AT_ONCE = 10
+/** Messages of all clients beyond those of known queries and mutations, taken in one turn: each takes less than one of those. */
+const MESSAGES_AT_ONCE = 20
 /** How long clients may take to say goodbye, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000
 const GOING_AWAY = 1001
 
-/** A reason that fits a close frame, which has 125 bytes with its code: what is beyond is cut off. */
-function closeReason(reason = ''): string {
-  const bytes = Buffer.from(reason)
-  if (bytes.length <= MAX_CLOSE_REASON_BYTES) return reason
-  return bytes
-    .subarray(0, MAX_CLOSE_REASON_BYTES)
-    .toString()
-    .replace(/\uFFFD+$/, '')
-}
-
-const MAX_CLOSE_REASON_BYTES = 123
+function ignore(): void {}
 
 /** The value of a JSON text; the text itself where it is none, for graphql-ws to refuse. */
 function parseJson(text: string): unknown {

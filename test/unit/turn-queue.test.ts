@@ -19,3 +19,15 @@ it('should run one task in each turn of the event loop, in the order they came',
   queue.run(() => ran.push('d'))
   await expect.poll(() => ran.join('')).toBe('abcde')
 })
+
+it('should run as many tasks in a turn as it is told', async () => {
+  const queue = createTurnQueue(2)
+  const ran: string[] = []
+  for (const name of ['a', 'b', 'c', 'd', 'e']) queue.run(() => ran.push(name))
+  const seen: string[] = []
+  while (queue.size() > 0) {
+    await new Promise((resolve) => setImmediate(resolve))
+    seen.push(ran.join(''))
+  }
+  expect(seen).toEqual(['ab', 'abcd', 'abcde'])
+})
