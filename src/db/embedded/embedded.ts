@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -125,7 +126,8 @@ async function prepare(dataDir: string): Promise<string> {
   try {
     await createFolder(resolve(dataDir))
     const path = await realpath(dataDir)
-    const probe = join(path, `probe.${process.pid}`)
+    // Of nobody else, also of no other container on the same folder, whose process may have the same number.
+    const probe = join(path, `probe.${randomUUID()}`)
     await writeFile(probe, '')
     await rm(probe)
     return path
