@@ -1,4 +1,3 @@
-import { readdirSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import { startHttpBidder } from '../support/http-bidder.ts'
 import { type Instance, startInstance } from '../support/instance.ts'
 import { measureMemory } from '../support/memory.ts'
 import { makeMigratedDataDir } from '../support/migrated-data-dir.ts'
+import { openSockets } from '../support/sockets.ts'
 import { readCounters } from '../support/statistics.ts'
 import { createTestBed, loadData } from '../support/topology.ts'
 
@@ -181,20 +181,6 @@ async function untilLogged({ graphqlUrl }: Instance, auctions: number): Promise<
       { interval: 200 },
     )
     .toBe(auctions)
-}
-
-function openSockets({ pid }: Instance): number {
-  const folder = `/proc/${pid}/fd`
-  return readdirSync(folder).filter((fd) => isSocket(join(folder, fd))).length
-}
-
-function isSocket(descriptor: string): boolean {
-  try {
-    return readlinkSync(descriptor).startsWith('socket:')
-  } catch {
-    // Closed since it was listed.
-    return false
-  }
 }
 
 function megabytes(bytes: readonly number[]): string {

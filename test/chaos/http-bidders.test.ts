@@ -1,4 +1,3 @@
-import { readdirSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +8,7 @@ import { type Instance, type LogLine, startInstance } from '../support/instance.
 import { type LoadResult, runLoad } from '../support/load.ts'
 import { measureMemory } from '../support/memory.ts'
 import { makeMigratedDataDir } from '../support/migrated-data-dir.ts'
-import { connectedClients } from '../support/sockets.ts'
+import { connectedClients, openSockets } from '../support/sockets.ts'
 import { add, type Counters, readCounters } from '../support/statistics.ts'
 import { createTestBed, loadData } from '../support/topology.ts'
 
@@ -141,20 +140,6 @@ async function untilAtRest(instance: Instance, all: readonly HttpBidder[]): Prom
     },
     { interval: 200 },
   )
-}
-
-function openSockets({ pid }: Instance): number {
-  const folder = `/proc/${pid}/fd`
-  return readdirSync(folder).filter((fd) => isSocket(join(folder, fd))).length
-}
-
-function isSocket(fd: string): boolean {
-  try {
-    return readlinkSync(fd).startsWith('socket:')
-  } catch {
-    // Closed since the folder was read.
-    return false
-  }
 }
 
 /** When the log said it, from a time on, in milliseconds since 1970; NaN: not yet. */

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
 
 const ESTABLISHED = '01'
 
@@ -10,6 +11,21 @@ export function connectedClients(serverPort: number): Set<number> {
     if (state === ESTABLISHED && portOf(local) === serverPort) clients.add(portOf(remote))
   }
   return clients
+}
+
+/** How many sockets of any kind a process has open, as Linux has it. */
+export function openSockets({ pid }: { readonly pid: number }): number {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).filter((descriptor) => isSocket(join(folder, descriptor))).length
+}
+
+function isSocket(descriptor: string): boolean {
+  try {
+    return readlinkSync(descriptor).startsWith('socket:')
+  } catch {
+    // Closed since it was listed.
+    return false
+  }
 }
 
 function portOf(address: string): number {
