@@ -154,13 +154,10 @@ export function createGraphQLWebSocket(dependencies: WebSocketDependencies): Gra
         countMessage(receivedAt)
         const message = parseJson(String(data))
         if (isServerMessage(message)) return close(CloseCode.BadRequest, 'Invalid message received')
-        if (line.isEmpty()) {
-          if (!fastLane(message, extra.connection, receivedAt)) line.wait(() => pass(message))
-        } else {
-          line.wait(() => {
-            if (!fastLane(message, extra.connection, receivedAt)) pass(message)
-          })
-        }
+        const isTaken = () => fastLane(message, extra.connection, receivedAt)
+        // What waits was sent before it.
+        if (!line.isEmpty()) line.wait(() => isTaken() || pass(message))
+        else if (!isTaken()) line.wait(() => pass(message))
       })
 
       function pass(message: unknown): void {
